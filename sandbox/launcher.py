@@ -67,6 +67,11 @@ class Processes:
         self._children.append(child)
         self._wait_until_healthy(child, health_url)
 
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The running processes, first started first."""
+        return tuple(self._children)
+
     def check(self) -> None:
         """Raise when a child has ended on its own.
 

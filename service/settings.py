@@ -36,10 +36,8 @@ class IamSmartSettings:
     """How to reach iAM Smart, and where the relying party's secrets lie."""
 
     base_url: str
-    client_id: str
-    client_secret_file: Path
-    kek_file: Path
-    """PEM private key whose certificate is registered with the operator for key encipherment."""
+    credentials_file: Path
+    """JSON with client id, secret and encipherment key, as `idp.connectors.iam_smart.config.parse_credentials` reads it."""
     certificate_repository_url: str
     """RFC 4387 store of the recognised CA that issues citizens' certificates. *Assumed*: see docs/divergences.md."""
 
@@ -94,9 +92,7 @@ NAMES: tuple[str, ...] = (
     "TRUST_LIST_GRACE_S",
     "TSA_URL",
     "IAM_SMART_BASE_URL",
-    "IAM_SMART_CLIENT_ID",
-    "IAM_SMART_CLIENT_SECRET_FILE",
-    "IAM_SMART_KEK_FILE",
+    "IAM_SMART_CREDENTIALS_FILE",
     "IAM_SMART_CERTIFICATE_REPOSITORY_URL",
     "PERMIT_AUTHORITY_URL",
     "PERMIT_AUTHORITY_KEY_FILE",
@@ -126,7 +122,7 @@ def load_settings(
         issuer=_issuer(values.get("ISSUER", "http://127.0.0.1:8000")),
         database_url=_database_url(values.get("DATABASE_URL", f"sqlite:///{data / 'service.db'}")),
         key_encryption_key_file=_path(values.get("KEY_ENCRYPTION_KEY_FILE"), data / "keys" / "kek.bin"),
-        models=_path(values.get("MODELS_DIR"), Path("models").absolute()),
+        models=_path(values.get("MODELS_DIR"), default_models_folder()),
         trust_list_url=_url("TRUST_LIST_URL", values.get("TRUST_LIST_URL")),
         trust_list_root_file=_optional_path(values.get("TRUST_LIST_ROOT_FILE")),
         trust_list_refresh=_seconds("TRUST_LIST_REFRESH_S", values, 300, least=1),
@@ -138,6 +134,12 @@ def load_settings(
     )
     check_mode(settings, values)
     return settings
+
+
+def default_models_folder() -> Path:
+    """Return ./models where it exists, else the one beside the source tree (where `gba-trust models build` puts it)."""
+    here = Path("models").absolute()
+    return here if here.is_dir() else Path(__file__).resolve().parents[1] / "models"
 
 
 def check_mode(settings: Settings, values: Mapping[str, str]) -> None:
@@ -189,16 +191,12 @@ def _file_members(path: Path | None) -> dict[str, str]:
 
 
 def _iam_smart(values: Mapping[str, str]) -> IamSmartSettings | None:
-    members = _group(
-        "IAM_SMART_", values, "BASE_URL", "CLIENT_ID", "CLIENT_SECRET_FILE", "KEK_FILE", "CERTIFICATE_REPOSITORY_URL"
-    )
+    members = _group("IAM_SMART_", values, "BASE_URL", "CREDENTIALS_FILE", "CERTIFICATE_REPOSITORY_URL")
     if members is None:
         return None
     return IamSmartSettings(
         base_url=_checked_url("IAM_SMART_BASE_URL", members["BASE_URL"]),
-        client_id=members["CLIENT_ID"],
-        client_secret_file=Path(members["CLIENT_SECRET_FILE"]),
-        kek_file=Path(members["KEK_FILE"]),
+        credentials_file=Path(members["CREDENTIALS_FILE"]),
         certificate_repository_url=_checked_url(
             "IAM_SMART_CERTIFICATE_REPOSITORY_URL", members["CERTIFICATE_REPOSITORY_URL"]
         ),

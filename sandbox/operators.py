@@ -1,0 +1,256 @@
+"""The scheme operators of the three regions, simulated: their keys, their ceremonies, their publications, and three faults.
+
+Owns:    what people in three offices would do with `trust-list`, run by one object: `Operators`. It stands outside the wire: readers
+         only ever see the served directory.
+Leaves:  every rule to `trust_lists`; HTTP to `operators_routes`; the founding scheme to `operators_scheme`; the authorities' certificates
+         to `pki` (handed in as drafts).
+Rules:   idempotent: a directory that was set up before is loaded. A region's key signs only what that region would sign.
+         A fault is served from a scratch copy; the true repository stays as it is.
+"""
+
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # its public name
+
+from sandbox.operators_scheme import ServiceDraft, founding_draft
+from trust_lists.bundle import TIMESTAMP_NAME, metadata_name
+from trust_lists.clock import Clock
+from trust_lists.config import PublicationPolicy
+from trust_lists.errors import DraftRefused
+from trust_lists.model import AgreementPeriod, AgreementStatus, ServiceStatus
+from trust_lists.publication import (
+    Draft,
+    Published,
+    Staged,
+    allowed_signers,
+    assemble,
+    draft_of,
+    put_together,
+    refresh_timestamp,
+    reopen,
+    roles_touched,
+    sign_role,
+    stage,
+    stage_root,
+    with_status,
+)
+from trust_lists.repository import Officer, Roster, add_signature
+from trust_lists.signers import generate_key, public_key, public_pem, read_private_key, write_private_key
+from trust_lists.snapshot import Snapshot
+from trust_lists.store import is_published, read_bundle, write_atomically, write_bundle
+from trust_lists.vocabulary import Region
+
+FAULTS = ("expired", "rolled_back", "one_region")
+"""`expired`: properly signed, past its expiry. `rolled_back`: the oldest version again. `one_region`: the joint part signed by one."""
+
+_FIRST_SIGNERS = (Region.HK, Region.GD)
+"""Two of the three are enough for what is decided together."""
+
+
+class Operators:
+    """The three offices and their online key, over one directory."""
+
+    def __init__(self, directory: Path, clock: Clock, policy: PublicationPolicy | None = None) -> None:
+        """Load the keys and the published version, or hold the key ceremony when the directory is new."""
+        self._directory = directory
+        self._clock = clock
+        self._policy = policy or PublicationPolicy()
+        self._lock = threading.RLock()
+        self._signers = {region: self._key(f"{region.value}-officer") for region in Region}
+        self._online = self._key("online")
+        self._roster = Roster(
+            tuple(
+                Officer(region, f"{region.value}-officer", public_key(public_pem(signer), region, "officer"))
+                for region, signer in self._signers.items()
+            ),
+            public_key(public_pem(self._online)),
+        )
+        self.trusted_root = self._root_ceremony()
+        self._published = self._load()
+        self.fault: str | None = None
+
+    # --- what readers see ----------------------------------------------------------------------------------------------
+
+    @property
+    def repository(self) -> Path:
+        """The true published directory."""
+        return self._directory / "published"
+
+    @property
+    def served(self) -> Path:
+        """The directory that readers see now: the true one, or a fault's."""
+        return self._directory / "faults" / self.fault if self.fault else self.repository
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the true list says, None before the first publication."""
+        return self._published.snapshot if self._published else None
+
+    # --- what the offices do -------------------------------------------------------------------------------------------
+
+    def publish_first(self, services: Sequence[ServiceDraft]) -> Snapshot:
+        """Publish the first list with these services, admitted and granted; nothing happens when one is published already."""
+        with self._lock:
+            if self._published is None:
+                at = self._clock()
+                # The first list says since when what it lists has stood; an hour covers certificates and timestamps made just before.
+                self._publish(founding_draft(services, at - timedelta(hours=1)), at)
+                self.refresh_timestamp()  # so that from the start there is an older version to roll back to
+            return self._current().snapshot
+
+    def set_status(self, service_id: str, status: ServiceStatus | str, at: datetime | None = None) -> Snapshot:
+        """Publish a new status of a service, signed by its own region alone.
+
+        Args:
+            service_id: a listed service.
+            status: a status, or its word: `granted`, `withdrawn`, `suspended`.
+            at: from when; the present by default, and never before the version that stands.
+
+        Raises:
+            DraftRefused: no such service or status, or it has that status already.
+        """
+        with self._lock:
+            current = self._current()
+            moment = at or self._clock()
+            draft = with_status(draft_of(current.snapshot), service_id, parse_status(status), moment)
+            return self._publish(draft, moment)
+
+    def repeal_agreement(self, agreement_id: str, at: datetime | None = None) -> Snapshot:
+        """Publish the end of an agreement, signed by two regions."""
+        with self._lock:
+            moment = at or self._clock()
+            draft = draft_of(self._current().snapshot)
+            end = AgreementPeriod(AgreementStatus.REPEALED, moment)
+            agreements = tuple(
+                replace(agreement, periods=(*agreement.periods, end)) if agreement.id == agreement_id else agreement
+                for agreement in draft.scheme.agreements
+            )
+            if agreements == draft.scheme.agreements:
+                raise DraftRefused("there is no such agreement")
+            return self._publish(replace(draft, scheme=replace(draft.scheme, agreements=agreements)), moment)
+
+    def refresh_timestamp(self) -> Snapshot:
+        """Vouch anew that there is nothing newer."""
+        with self._lock:
+            self._write(refresh_timestamp(self._current(), self._online, self._clock(), self._policy))
+            return self._current().snapshot
+
+    def keep_fresh(self) -> None:
+        """Refresh the timestamp when half of its life is over; called whenever a reader comes."""
+        with self._lock:
+            published = self._published
+            if published and published.snapshot.fresh_until - self._clock() < self._policy.timestamp_lifetime / 2:
+                self.refresh_timestamp()
+
+    # --- faults --------------------------------------------------------------------------------------------------------
+
+    def set_fault(self, name: str | None) -> None:
+        """Serve a faulty copy from now on, or the true list again with None.
+
+        Raises:
+            DraftRefused: an unknown fault, or nothing is published yet.
+        """
+        with self._lock:
+            if name is None:
+                self.fault = None
+                return
+            if name not in FAULTS:
+                raise DraftRefused(f"the faults are {', '.join(FAULTS)}")
+            current = self._current()
+            scratch = self._directory / "faults" / name
+            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.copytree(self.repository, scratch)
+            {"expired": self._expire, "rolled_back": self._roll_back, "one_region": self._sign_alone}[name](
+                current, scratch
+            )
+            self.fault = name
+
+    def _expire(self, current: Published, scratch: Path) -> None:
+        """Sign the next version as always, but so that its life is over."""
+        past = self._clock() - self._policy.snapshot_lifetime - timedelta(seconds=1)
+        write_bundle(scratch, put_together(_NOTHING, current, self._online, past, self._policy))
+
+    def _roll_back(self, current: Published, scratch: Path) -> None:
+        """Serve the oldest timestamp; everything that it points to is still there, as it is in any consistent repository."""
+        oldest = min(self._history().iterdir(), key=lambda path: int(path.name.split(".")[0]))
+        write_atomically(scratch / TIMESTAMP_NAME, oldest.read_bytes())
+
+    def _sign_alone(self, current: Published, scratch: Path) -> None:
+        """Let one region repeal an agreement without the others."""
+        at = self._clock()
+        draft = draft_of(current.snapshot)
+        first, *others = draft.scheme.agreements
+        end = AgreementPeriod(AgreementStatus.REPEALED, at)
+        changed = replace(draft.scheme, agreements=(replace(first, periods=(*first.periods, end)), *others))
+        staged = stage(replace(draft, scheme=changed), self._roster, current, at, self._policy)
+        staged = sign_role(staged, "targets", self._signers[Region.HK], allowed_signers("targets", self._roster))
+        write_bundle(scratch, put_together(staged, current, self._online, at, self._policy))
+
+    # --- ceremonies and files ------------------------------------------------------------------------------------------
+
+    def _key(self, name: str) -> CryptoSigner:
+        path = self._directory / "keys" / f"{name}.pem"
+        if not path.exists():
+            write_private_key(path, generate_key(), None)  # a sandbox key: it protects nothing real
+        return read_private_key(path, None)
+
+    def _root_ceremony(self) -> bytes:
+        path = self._directory / "root.json"
+        if not path.exists():
+            root = stage_root(self._roster, None, self._clock(), self._policy)
+            for region in _FIRST_SIGNERS:
+                root = add_signature(root, self._signers[region])
+            write_atomically(path, root)
+        return path.read_bytes()
+
+    def _load(self) -> Published | None:
+        if not is_published(self.repository):
+            return None
+        return reopen(read_bundle(self.repository, self.trusted_root), self.trusted_root, self._clock())
+
+    def _current(self) -> Published:
+        if self._published is None:
+            raise DraftRefused("no list is published yet")
+        return self._published
+
+    def _publish(self, draft: Draft, at: datetime) -> Snapshot:
+        staged = stage(draft, self._roster, self._published, at, self._policy)
+        for role in roles_touched(staged):
+            for region in _FIRST_SIGNERS if role == "targets" else (Region(role),):
+                staged = sign_role(staged, role, self._signers[region], allowed_signers(role, self._roster))
+        self._write(assemble(staged, self._published, self.trusted_root, self._online, at, self._policy))
+        return self._current().snapshot
+
+    def _write(self, published: Published) -> None:
+        write_atomically(self.repository / metadata_name("root", 1), self.trusted_root)
+        write_bundle(self.repository, published.bundle)
+        number = len(list(self._history().iterdir())) + 1
+        write_atomically(self._history() / f"{number}.timestamp.json", published.bundle.timestamp)
+        self._published = published
+
+    def _history(self) -> Path:
+        path = self._directory / "timestamps"
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+
+_NOTHING = Staged({}, {})
+
+
+def parse_status(status: ServiceStatus | str) -> ServiceStatus:
+    """Return the status that a word names.
+
+    Raises:
+        DraftRefused: no such word.
+    """
+    if isinstance(status, ServiceStatus):
+        return status
+    found = next((known for known in ServiceStatus if known.word == status), None)
+    if found is None:
+        raise DraftRefused("a status is granted, withdrawn or suspended")
+    return found

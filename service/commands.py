@@ -1,0 +1,200 @@
+"""The service's own commands: serve, keys, audit, db, doctor.
+
+Owns:    their options and what they print. Leaves the work to `app`, `key_ring`, `audit_store`, `database`.
+"""
+
+import json
+import os
+import signal
+import sqlite3
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from service.audit_store import stored_entries, verify_stored
+from service.database import check_schema, schema_version, upgrade_schema
+from service.errors import SettingsRefused
+from service.instance_lock import InstanceLock
+from service.key_ring import SECRET, SIGNING, KeyRing, Purpose, load_key_encryption_key
+from service.settings import Mode, Settings, load_settings
+from trust_lists.clock import utc_now
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+keys_app = typer.Typer(no_args_is_help=True, help="List, rotate and retire the service's keys.")
+audit_app = typer.Typer(no_args_is_help=True, help="Verify or export the audit log.")
+db_app = typer.Typer(no_args_is_help=True, help="Upgrade or check the database schema.")
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+app.add_typer(db_app, name="db")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML file with GBA_TRUST_* names.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PARTS = ("idp", "signing", "liveness", "trust-lists")
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    parts: Annotated[str, typer.Option(help="Which parts this process serves.")] = ",".join(PARTS),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Public port.")] = 8000,
+    management_port: Annotated[int | None, typer.Option(help="Operators' port; default: public port + 1.")] = None,
+    management_host: Annotated[
+        str, typer.Option(help="Operators' address; keep it away from the public.")
+    ] = "127.0.0.1",
+    workers: Annotated[int, typer.Option(help="Processes. SQLite allows one.")] = 1,
+    exit_with_parent: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Run the service. Production mode is the default: see GBA_TRUST_MODE."""
+    settings = load_settings(config)
+    chosen = frozenset(part.strip() for part in parts.split(","))
+    if not chosen <= set(PARTS):
+        raise SettingsRefused(f"--parts knows {', '.join(PARTS)}")
+    if workers != 1:
+        raise SettingsRefused("--workers must be 1 with SQLite: one writer per data folder")
+    if exit_with_parent:
+        end_with_parent()
+    from service.app import create_app  # noqa: PLC0415 - slow import, after the settings are known to be good
+    from service.server import listen  # noqa: PLC0415 - as above
+    from service.server import serve as serve_forever  # noqa: PLC0415 - as above
+
+    with InstanceLock(settings.data):
+        public_socket = listen(host, port)
+        management_socket = listen(management_host, port + 1 if management_port is None else management_port)
+        check_schema(settings.database_path)
+        public, management = create_app(settings, chosen)
+        serve_forever(public, public_socket, management, management_socket)
+
+
+@keys_app.command("list")
+def list_keys(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Show every key: purpose, state, age. No private material."""
+    ring = _ring(load_settings(config))
+    if as_json:
+        rows = [
+            {"kid": key.kid, "purpose": key.purpose, "state": key.state, "created": key.created, "retired": key.retired}
+            for key in ring.keys
+        ]
+        typer.echo(json.dumps({"keys": rows}))
+        return
+    table = Table("Key", "Purpose", "State", "Created", "Retired")
+    for key in ring.keys:
+        table.add_row(key.kid, key.purpose, key.state, key.created, key.retired or "")
+    Console().print(table)
+    typer.echo("Next: `gba-trust keys rotate PURPOSE` publishes a new key; the same command again lets it sign.")
+
+
+@keys_app.command("rotate")
+def rotate_key(purpose: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Take one step of a rotation: publish a next key, then (called again) let it sign. The service must be stopped."""
+    if purpose not in (*SIGNING, *SECRET):
+        raise SettingsRefused(f"purposes are {', '.join((*SIGNING, *SECRET))}")
+    known: Purpose = purpose  # type: ignore[assignment]  # narrowed by the check above
+    settings = load_settings(config)
+    with InstanceLock(settings.data):
+        key = _ring(settings).rotate(known, at=utc_now())
+    if as_json:
+        typer.echo(json.dumps({"kid": key.kid, "purpose": key.purpose, "state": key.state}))
+        return
+    typer.echo(f"{key.purpose} key {key.kid} is now {key.state}.")
+    if key.state == "next":
+        typer.echo("Next: start the service, let readers fetch the new key set (an hour is ample), then rotate again.")
+
+
+@keys_app.command("retire")
+def retire_key(kid: str, config: ConfigOption = None) -> None:
+    """Delete a retired signing key whose overlap has passed. The service must be stopped."""
+    settings = load_settings(config)
+    with InstanceLock(settings.data):
+        _ring(settings).retire(kid, at=utc_now())
+    typer.echo(f"key {kid} is gone.")
+
+
+@audit_app.command("verify")
+def verify_audit(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Verify the hash chain and every signed checkpoint; works beside a running service."""
+    settings = load_settings(config)
+    keys = _ring(settings).jwt_keys("audit").published()
+    with _read_only(settings) as connection:
+        verified = verify_stored(connection, keys)
+    if as_json:
+        head = {
+            "ok": True,
+            "entries": verified.head.seq,
+            "head": verified.head.hash,
+            "checkpoints": verified.checkpoints,
+        }
+        typer.echo(json.dumps(head))
+        return
+    typer.echo(f"{verified.head.seq} entries form one chain; {verified.checkpoints} signed checkpoints hold it.")
+    typer.echo(f"head {verified.head.hash}")
+
+
+@audit_app.command("export")
+def export_audit(
+    config: ConfigOption = None, after: Annotated[int, typer.Option(help="Sequence number to start after.")] = 0
+) -> None:
+    """Print entries as JSON lines, oldest first."""
+    with _read_only(load_settings(config)) as connection:
+        for entry in stored_entries(connection, after=after):
+            typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
+
+
+@db_app.command("upgrade")
+def upgrade_database(config: ConfigOption = None) -> None:
+    """Bring the schema to this program's version, forward only."""
+    settings = load_settings(config)
+    with InstanceLock(settings.data):
+        typer.echo(f"schema {upgrade_schema(settings.database_path)}")
+
+
+@db_app.command("check")
+def check_database(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say whether the schema is this program's; exit 1 if it is not."""
+    settings = load_settings(config)
+    check_schema(settings.database_path)
+    version = schema_version(settings.database_path)
+    typer.echo(json.dumps({"schema": version}) if as_json else f"schema {version}: up to date")
+
+
+@app.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say what this installation has and lacks."""
+    from service.diagnosis import diagnose  # noqa: PLC0415 - loads every part
+
+    findings = diagnose(load_settings(config, default_mode=Mode.DEMO))
+    if as_json:
+        typer.echo(json.dumps({finding.subject: {"ok": finding.ok, "detail": finding.detail} for finding in findings}))
+    else:
+        table = Table("What", "State", "Detail")
+        for finding in findings:
+            table.add_row(finding.subject, "ok" if finding.ok else "missing", finding.detail)
+        Console().print(table)
+    if not all(finding.ok for finding in findings):
+        raise typer.Exit(1)
+
+
+def end_with_parent() -> None:
+    """End this process by SIGTERM when its standard input closes: whoever started it is gone."""
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()
+
+
+def _ring(settings: Settings) -> KeyRing:
+    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
+    return KeyRing.open(settings.data / "keys", kek, at=utc_now())
+
+
+def _read_only(settings: Settings) -> sqlite3.Connection:
+    check_schema(settings.database_path)
+    return sqlite3.connect(f"file:{settings.database_path}?mode=ro", uri=True)
