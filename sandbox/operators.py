@@ -11,7 +11,6 @@ Rules:   idempotent: a directory that was set up before is loaded. A region's ke
 import shutil
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,8 +20,9 @@ from sandbox.operators_scheme import ServiceDraft, founding_draft
 from trust_lists.bundle import TIMESTAMP_NAME, metadata_name
 from trust_lists.clock import Clock
 from trust_lists.config import PublicationPolicy
+from trust_lists.drafting import repeal_agreement, set_status
 from trust_lists.errors import DraftRefused
-from trust_lists.model import AgreementPeriod, AgreementStatus, ServiceStatus
+from trust_lists.model import ServiceStatus
 from trust_lists.publication import (
     Draft,
     Published,
@@ -37,7 +37,6 @@ from trust_lists.publication import (
     sign_role,
     stage,
     stage_root,
-    with_status,
 )
 from trust_lists.repository import Officer, Roster, add_signature
 from trust_lists.signers import generate_key, public_key, public_pem, read_private_key, write_private_key
@@ -70,9 +69,13 @@ class Operators:
             ),
             public_key(public_pem(self._online)),
         )
-        self.trusted_root = self._root_ceremony()
+        self._root = self._root_ceremony()
         self._published = self._load()
         self.fault: str | None = None
+
+    def trusted_root(self) -> bytes:
+        """Return the first root metadata, which readers pin."""
+        return self._root
 
     # --- what readers see ----------------------------------------------------------------------------------------------
 
@@ -117,22 +120,14 @@ class Operators:
         with self._lock:
             current = self._current()
             moment = at or self._clock()
-            draft = with_status(draft_of(current.snapshot), service_id, parse_status(status), moment)
+            draft = set_status(draft_of(current.snapshot), service_id, parse_status(status), moment)
             return self._publish(draft, moment)
 
     def repeal_agreement(self, agreement_id: str, at: datetime | None = None) -> Snapshot:
         """Publish the end of an agreement, signed by two regions."""
         with self._lock:
             moment = at or self._clock()
-            draft = draft_of(self._current().snapshot)
-            end = AgreementPeriod(AgreementStatus.REPEALED, moment)
-            agreements = tuple(
-                replace(agreement, periods=(*agreement.periods, end)) if agreement.id == agreement_id else agreement
-                for agreement in draft.scheme.agreements
-            )
-            if agreements == draft.scheme.agreements:
-                raise DraftRefused("there is no such agreement")
-            return self._publish(replace(draft, scheme=replace(draft.scheme, agreements=agreements)), moment)
+            return self._publish(repeal_agreement(draft_of(self._current().snapshot), agreement_id, moment), moment)
 
     def refresh_timestamp(self) -> Snapshot:
         """Vouch anew that there is nothing newer."""
@@ -183,11 +178,8 @@ class Operators:
     def _sign_alone(self, current: Published, scratch: Path) -> None:
         """Let one region repeal an agreement without the others."""
         at = self._clock()
-        draft = draft_of(current.snapshot)
-        first, *others = draft.scheme.agreements
-        end = AgreementPeriod(AgreementStatus.REPEALED, at)
-        changed = replace(draft.scheme, agreements=(replace(first, periods=(*first.periods, end)), *others))
-        staged = stage(replace(draft, scheme=changed), self._roster, current, at, self._policy)
+        draft = repeal_agreement(draft_of(current.snapshot), current.snapshot.scheme.agreements[0].id, at)
+        staged = stage(draft, self._roster, current, at, self._policy)
         staged = sign_role(staged, "targets", self._signers[Region.HK], allowed_signers("targets", self._roster))
         write_bundle(scratch, put_together(staged, current, self._online, at, self._policy))
 
@@ -211,7 +203,7 @@ class Operators:
     def _load(self) -> Published | None:
         if not is_published(self.repository):
             return None
-        return reopen(read_bundle(self.repository, self.trusted_root), self.trusted_root, self._clock())
+        return reopen(read_bundle(self.repository, self._root), self._root, self._clock())
 
     def _current(self) -> Published:
         if self._published is None:
@@ -223,11 +215,11 @@ class Operators:
         for role in roles_touched(staged):
             for region in _FIRST_SIGNERS if role == "targets" else (Region(role),):
                 staged = sign_role(staged, role, self._signers[region], allowed_signers(role, self._roster))
-        self._write(assemble(staged, self._published, self.trusted_root, self._online, at, self._policy))
+        self._write(assemble(staged, self._published, self._root, self._online, at, self._policy))
         return self._current().snapshot
 
     def _write(self, published: Published) -> None:
-        write_atomically(self.repository / metadata_name("root", 1), self.trusted_root)
+        write_atomically(self.repository / metadata_name("root", 1), self._root)
         write_bundle(self.repository, published.bundle)
         number = len(list(self._history().iterdir())) + 1
         write_atomically(self._history() / f"{number}.timestamp.json", published.bundle.timestamp)

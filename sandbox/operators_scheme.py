@@ -12,6 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from trust_lists.certificates import certificate_key_hash
+from trust_lists.founding import PURPOSES
 from trust_lists.model import (
     Admission,
     Agreement,
@@ -19,7 +20,6 @@ from trust_lists.model import (
     AgreementStatus,
     CertificateType,
     LocalText,
-    Purpose,
     RegionList,
     Scheme,
     ServiceStatus,
@@ -32,14 +32,6 @@ from trust_lists.model import (
 from trust_lists.publication import Draft
 from trust_lists.vocabulary import Region
 
-PURPOSES = (
-    Purpose(
-        "hk_government", Region.HK, (LocalText("en", "Hong Kong government use"), LocalText("zh-Hant", "香港政府用途"))
-    ),
-    Purpose("hk_private", Region.HK, (LocalText("en", "Hong Kong private use"), LocalText("zh-Hant", "香港私人用途"))),
-    Purpose("mainland", Region.GD, (LocalText("en", "Use in Guangdong"), LocalText("zh-Hans", "广东使用"))),
-    Purpose("mo_qualified", Region.MO, (LocalText("en", "Macao qualified use"), LocalText("zh-Hant", "澳門合格用途"))),
-)
 ALL_PURPOSES = tuple(purpose.name for purpose in PURPOSES)
 _AGREEMENTS = (
     (

@@ -193,9 +193,9 @@ def _register_portal(data: Path, config: Path, addresses: Addresses) -> None:
     jwks = data / "sandbox" / "onboarding" / "portal-jwks.json"
     _write(jwks, json.dumps(registration["jwks"]).encode())
     command = "update" if done.exists() else "add"
-    arguments = client_arguments(registration, jwks, command)
+    arguments = client_arguments(registration, jwks, command, config)
     result = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "service.cli", *arguments, "--config", str(config)],
+        [sys.executable, "-m", "service.cli", *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -205,10 +205,10 @@ def _register_portal(data: Path, config: Path, addresses: Addresses) -> None:
     _write(done, wanted)
 
 
-def client_arguments(registration: dict[str, object], jwks: Path, command: str) -> list[str]:
+def client_arguments(registration: dict[str, object], jwks: Path, command: str, config: Path) -> list[str]:
     """Return the arguments of `gba-trust client` that make this registration."""
     redirect_uris = registration["redirect_uris"]
-    first = ["client", command] + ([PORTAL_CLIENT_ID] if command == "update" else ["--client-id", PORTAL_CLIENT_ID])
+    first = ["client", "--config", str(config), command] + ([PORTAL_CLIENT_ID] if command == "update" else ["--client-id", PORTAL_CLIENT_ID])
     arguments = [*first, "--name", str(registration["client_name"]), "--auth", "private_key_jwt", "--jwks", str(jwks)]
     for uri in redirect_uris if isinstance(redirect_uris, list) else []:
         arguments += ["--redirect-uri", str(uri)]

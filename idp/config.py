@@ -1,0 +1,85 @@
+"""The provider's settings as one frozen value.
+
+Owns:    lifetimes, limits and the issuer's rules. Leaves the environment to `service.settings`.
+Rules:   1 the issuer is https; http only on loopback, and only when `loopback_http` says so (demo mode)
+         2 a limit carries its unit in its type or its name
+Spec:    OpenID Connect Discovery 1.0 cl. 3 (issuer); RFC 6265bis (`__Host-` cookies); RFC 9700 cl. 2
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """A burst, and how fast it comes back; `per_second=0` means no limit."""
+
+    burst: int
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdpConfig:
+    """How this provider behaves."""
+
+    issuer: str
+    loopback_http: bool = False
+    """Accept an http issuer on loopback, with plain cookie names: demo mode only."""
+    login_lifetime: timedelta = timedelta(minutes=20)
+    """Longer than the 18 minutes of iAM Smart's long poll."""
+    code_lifetime: timedelta = timedelta(seconds=60)
+    access_token_lifetime: timedelta = timedelta(minutes=15)
+    id_token_lifetime: timedelta = timedelta(minutes=10)
+    session_lifetime: timedelta = timedelta(hours=8)
+    consent_lifetime: timedelta = timedelta(days=90)
+    permit_evidence_lifetime: timedelta = timedelta(minutes=30)
+    """How long a permit check serves later logins of the same sign-in session."""
+    clock_skew: timedelta = timedelta(seconds=10)
+    """How far in the future a relying party's `iat` or `nbf` may be (FAPI 2.0 Security Profile cl. 5.3.2.1)."""
+    max_assertion_lifetime: timedelta = timedelta(minutes=10)
+    max_query_bytes: int = 16_384
+    max_form_bytes: int = 65_536
+    max_parameters: int = 64
+    max_parameter_bytes: int = 8_192
+    address_limit: RateLimit = RateLimit(burst=120, per_second=20.0)
+    """Browser doors, per address."""
+    client_limit: RateLimit = RateLimit(burst=500, per_second=200.0)
+    """Back-channel doors, per relying party."""
+    permit_issuer: str = ""
+    """`iss` of permit attestations; empty = our own issuer."""
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense at the start.
+
+        Raises:
+            ValueError: the issuer is not usable.
+        """
+        parts = urlsplit(self.issuer)
+        if not parts.hostname or parts.query or parts.fragment or parts.username or self.issuer.endswith("/"):
+            raise ValueError("the issuer must be a URL without query, fragment, user or trailing slash")
+        loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS and self.loopback_http
+        if parts.scheme != "https" and not loopback:
+            raise ValueError("the issuer must be https (http only on loopback in demo mode)")
+
+    @property
+    def secure(self) -> bool:
+        """Whether the issuer is https, so that cookies can be `Secure` and carry the `__Host-` prefix."""
+        return self.issuer.startswith("https:")
+
+    @property
+    def login_cookie(self) -> str:
+        """The name of the cookie that binds a login transaction to a browser."""
+        return "__Host-gba-login" if self.secure else "gba-login"
+
+    @property
+    def session_cookie(self) -> str:
+        """The name of the cookie that holds the sign-in session."""
+        return "__Host-gba-session" if self.secure else "gba-session"
+
+    @property
+    def attestation_issuer(self) -> str:
+        """The issuer that permit attestations must name."""
+        return self.permit_issuer or self.issuer

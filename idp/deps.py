@@ -1,0 +1,50 @@
+"""What the doors of this package are given, in one frozen value; `service.app` builds it once.
+
+Owns:    `IdpDeps`. Leaves every object in it to whom it comes from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from idp.assurance import MappingTable, load_table
+from idp.config import IdpConfig
+from idp.login import LoginPolicy
+from idp.ports import AuditTrail, Clock, JwtKeys, PageRenderer, PermitChecks, PersonalDataCipher
+from idp.store import Store
+from idp.tokens import Tokens
+from idp.upstream import Connector
+
+
+@dataclass(frozen=True, slots=True)
+class IdpDeps:
+    """The parts that the provider runs on."""
+
+    config: IdpConfig
+    store: Store
+    connectors: Mapping[str, Connector]
+    """By name, the ones that are connected in this installation."""
+    permit_checks: PermitChecks | None
+    """None when no permit check is connected: its evidence cannot be had then, and says so."""
+    permit_keys: JwtKeys | None
+    """The ring whose published keys verify permit attestations."""
+    token_keys: JwtKeys
+    cipher: PersonalDataCipher
+    audit: AuditTrail
+    clock: Clock
+    render: PageRenderer
+    table: MappingTable = field(default_factory=load_table)
+
+    @property
+    def tokens(self) -> Tokens:
+        """The mint."""
+        return Tokens(self.token_keys, self.config)
+
+    @property
+    def policy(self) -> LoginPolicy:
+        """What every login of this installation knows."""
+        return LoginPolicy(
+            connectors=frozenset(self.connectors),
+            table=self.table,
+            permit_connected=self.permit_checks is not None and self.permit_keys is not None,
+            permit_evidence_lifetime=self.config.permit_evidence_lifetime,
+        )

@@ -1,0 +1,339 @@
+"""Every way in which the provider says no.
+
+Owns:    the error tree and the codes. Leaves HTTP statuses and shapes to the doors (`oauth_responses`, and `service` for its own table).
+Rules:   1 `code` is the standard's own word where a standard has one
+         2 a message is fit to be shown outside: no secret, no personal data, nothing of the inside
+         3 *refused* = what was sent is not acceptable; *unavailable* = an edge failed, the cause is chained
+
+    IdpError
+    ├── IdpRefused
+    │   ├── ProtocolError                       the standard's error, sent where the standard sends it
+    │   │   ├── InvalidRequest · UnauthorizedClient · AccessDenied · UnsupportedResponseType · InvalidScope
+    │   │   ├── LoginRequired · InteractionRequired · ConsentRequired · AccountSelectionRequired
+    │   │   ├── UnmetAuthenticationRequirements
+    │   │   ├── RequestNotSupported · RequestUriNotSupported · RegistrationNotSupported · InvalidTarget
+    │   │   ├── InvalidClient · InvalidGrant · UnsupportedGrantType · UnsupportedTokenType   (token, introspection, revocation)
+    │   │   ├── InvalidToken · InsufficientScope                         (RFC 6750)
+    │   │   └── InvalidClientMetadata · InvalidRedirectUri               (RFC 7591)
+    │   ├── PageError                           may never travel through a redirect: shown to the person
+    │   │   ├── UnknownRelyingParty · UnregisteredRedirectUri · MalformedRequest
+    │   │   ├── LoginExpired · LoginNotYours · LoginStepRepeated · FormRefused
+    │   │   └── UnknownConnector
+    │   ├── TooManyRequests
+    │   ├── UnknownClient                       (the command: no such relying party)
+    │   └── UpstreamRefused  (also an UpstreamError)
+    │       ├── UpstreamDenied                  the person said no at the upstream
+    │       ├── UpstreamNotGenuine              signature, state, envelope or shape is wrong
+    │       ├── UpstreamCodeRefused             the upstream does not know our code, or no longer
+    │       ├── UpstreamAccountRefused          this account may not do this
+    │       └── UpstreamTimedOut                the person did not finish in time
+    └── IdpUnavailable
+        ├── StoreUnavailable
+        ├── PermitStepUnavailable
+        └── UpstreamUnavailable  (also an UpstreamError)   dead, slow, or answers with its own failure
+"""
+
+
+class IdpError(Exception):
+    """The root: anything that the provider refuses or cannot do."""
+
+    code: str = "server_error"
+
+    def __init__(self, message: str = "") -> None:
+        """Keep a message that may be shown outside."""
+        super().__init__(message or type(self).__doc__ or self.code)
+
+
+class IdpRefused(IdpError):
+    """What was sent is not acceptable."""
+
+
+class IdpUnavailable(IdpError):
+    """An edge failed; trying again later may help."""
+
+    code = "temporarily_unavailable"
+
+
+# --- the standard's errors -------------------------------------------------------------------------------------------
+
+
+class ProtocolError(IdpRefused):
+    """An error that OAuth 2.0 or OpenID Connect names."""
+
+    @property
+    def description(self) -> str:
+        r"""The `error_description`: printable ASCII without `"` and `\` (RFC 6749 cl. 5.2)."""
+        return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in str(self))[:300]
+
+
+class InvalidRequest(ProtocolError):
+    """The request lacks a parameter, repeats one, or has an unacceptable value."""
+
+    code = "invalid_request"
+
+
+class UnauthorizedClient(ProtocolError):
+    """This relying party may not use this grant."""
+
+    code = "unauthorized_client"
+
+
+class AccessDenied(ProtocolError):
+    """The person declined."""
+
+    code = "access_denied"
+
+
+class UnsupportedResponseType(ProtocolError):
+    """Only `response_type=code` is offered."""
+
+    code = "unsupported_response_type"
+
+
+class InvalidScope(ProtocolError):
+    """The scope is unknown, malformed, or more than was registered."""
+
+    code = "invalid_scope"
+
+
+class LoginRequired(ProtocolError):
+    """Nobody is signed in, and `prompt=none` forbids to ask (OpenID Connect Core cl. 3.1.2.6)."""
+
+    code = "login_required"
+
+
+class InteractionRequired(ProtocolError):
+    """A step with the person is needed, and `prompt=none` forbids it."""
+
+    code = "interaction_required"
+
+
+class ConsentRequired(ProtocolError):
+    """Consent is needed, and `prompt=none` forbids to ask."""
+
+    code = "consent_required"
+
+
+class AccountSelectionRequired(ProtocolError):
+    """The person would have to choose an account, and `prompt=none` forbids to ask."""
+
+    code = "account_selection_required"
+
+
+class UnmetAuthenticationRequirements(ProtocolError):
+    """The level or evidence asked for cannot be had (OpenID Connect Core Unmet Authentication Requirements 1.0)."""
+
+    code = "unmet_authentication_requirements"
+
+
+class RequestNotSupported(ProtocolError):
+    """The `request` parameter is not supported (OpenID Connect Core cl. 6.1)."""
+
+    code = "request_not_supported"
+
+
+class RequestUriNotSupported(ProtocolError):
+    """The `request_uri` parameter is not supported (OpenID Connect Core cl. 6.2)."""
+
+    code = "request_uri_not_supported"
+
+
+class RegistrationNotSupported(ProtocolError):
+    """The `registration` parameter is not supported (OpenID Connect Core cl. 7.2.1)."""
+
+    code = "registration_not_supported"
+
+
+class InvalidTarget(ProtocolError):
+    """The resource is not one of ours (RFC 8707 cl. 2)."""
+
+    code = "invalid_target"
+
+
+class InvalidClient(ProtocolError):
+    """Client authentication failed."""
+
+    code = "invalid_client"
+
+
+class InvalidGrant(ProtocolError):
+    """The code is not valid, or was used, or belongs to another request."""
+
+    code = "invalid_grant"
+
+
+class UnsupportedGrantType(ProtocolError):
+    """This grant type is not offered."""
+
+    code = "unsupported_grant_type"
+
+
+class UnsupportedTokenType(ProtocolError):
+    """This type of token cannot be revoked here (RFC 7009 cl. 2.2.1)."""
+
+    code = "unsupported_token_type"
+
+
+class InvalidToken(ProtocolError):
+    """The access token is malformed, expired, revoked or not ours."""
+
+    code = "invalid_token"
+
+
+class InsufficientScope(ProtocolError):
+    """The access token does not carry the scope."""
+
+    code = "insufficient_scope"
+
+
+class InvalidClientMetadata(ProtocolError):
+    """A registration value is not acceptable (RFC 7591 cl. 3.2.2)."""
+
+    code = "invalid_client_metadata"
+
+
+class InvalidRedirectUri(ProtocolError):
+    """A redirect URI of the registration is not acceptable (RFC 7591 cl. 3.2.2)."""
+
+    code = "invalid_redirect_uri"
+
+
+# --- shown to the person, never redirected ---------------------------------------------------------------------------
+
+
+class PageError(IdpRefused):
+    """A refusal that may only be shown on our own page: there is no verified place to send it to."""
+
+
+class UnknownRelyingParty(PageError):
+    """No relying party is registered under this client_id."""
+
+    code = "unknown_relying_party"
+
+
+class UnregisteredRedirectUri(PageError):
+    """The redirect URI is not exactly one that this relying party registered."""
+
+    code = "unregistered_redirect_uri"
+
+
+class MalformedRequest(PageError):
+    """The request cannot be read: too large, wrongly encoded, or its client_id or redirect_uri is repeated."""
+
+    code = "malformed_request"
+
+
+class LoginExpired(PageError):
+    """There is no login in progress in this browser, or it took too long."""
+
+    code = "login_expired"
+
+
+class LoginNotYours(PageError):
+    """This answer does not belong to the login that this browser started."""
+
+    code = "login_not_yours"
+
+
+class LoginStepRepeated(PageError):
+    """This step was already taken, perhaps in another window."""
+
+    code = "login_step_repeated"
+
+
+class FormRefused(PageError):
+    """The form does not come from the page that we showed in this browser."""
+
+    code = "form_refused"
+
+
+class UnknownConnector(PageError):
+    """No such identity provider is connected."""
+
+    code = "unknown_connector"
+
+
+class TooManyRequests(IdpRefused):
+    """Too many requests; `retry_after_s` says when to come back."""
+
+    code = "too_many_requests"
+
+    def __init__(self, retry_after_s: int) -> None:
+        """Keep the honest time to wait."""
+        super().__init__(f"Too many requests; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class UnknownClient(IdpRefused):
+    """No relying party is registered under this client_id."""
+
+    code = "client_not_found"
+
+
+# --- upstream --------------------------------------------------------------------------------------------------------
+
+
+class UpstreamError(IdpError):
+    """An upstream identity provider refused or failed. `upstream_code` is its own return code, when it gave one."""
+
+    code = "upstream_error"
+
+    def __init__(self, message: str = "", *, upstream_code: str = "") -> None:
+        """Keep the upstream's own return code beside our message."""
+        super().__init__(message)
+        self.upstream_code = upstream_code[:32]
+
+
+class UpstreamRefused(UpstreamError, IdpRefused):
+    """The upstream's answer is no, or is not acceptable."""
+
+    code = "upstream_refused"
+
+
+class UpstreamDenied(UpstreamRefused):
+    """The person cancelled or rejected at the upstream."""
+
+    code = "upstream_denied"
+
+
+class UpstreamNotGenuine(UpstreamRefused):
+    """The upstream's answer does not verify, does not belong to this login, or has an unknown shape."""
+
+    code = "upstream_not_genuine"
+
+
+class UpstreamCodeRefused(UpstreamRefused):
+    """The upstream does not accept the code of this return: unknown, used or expired."""
+
+    code = "upstream_code_refused"
+
+
+class UpstreamAccountRefused(UpstreamRefused):
+    """This upstream account may not do what was asked."""
+
+    code = "upstream_account_refused"
+
+
+class UpstreamTimedOut(UpstreamRefused):
+    """The person did not finish at the upstream in time."""
+
+    code = "upstream_timed_out"
+
+
+class UpstreamUnavailable(UpstreamError, IdpUnavailable):
+    """The upstream cannot be reached, is too slow, or fails."""
+
+    code = "upstream_unavailable"
+
+
+# --- edges -----------------------------------------------------------------------------------------------------------
+
+
+class StoreUnavailable(IdpUnavailable):
+    """The store cannot be read or written now."""
+
+
+class PermitStepUnavailable(IdpUnavailable):
+    """The permit check cannot be reached now."""
+
+    code = "permit_step_unavailable"

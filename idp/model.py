@@ -1,0 +1,239 @@
+"""The provider's own values: requests, logins, sign-ins, consents, grants.
+
+Owns:    the shapes. Leaves their rules to the modules that are named for them. All are frozen and serialisable by `records`.
+Rules:   1 `UnverifiedRequest` and `AuthorizationRequest` are different types; only `authorization.accept_request` joins them
+         2 a time is aware UTC
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from idp.parameters import Parameters
+from trust_lists.vocabulary import AssuranceLevel, Region
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedRequest:
+    """What arrived at `/authorize`, decoded and not believed."""
+
+    parameters: Parameters
+
+    def get(self, name: str) -> str | None:
+        """Return a parameter's value, or None when absent."""
+        return self.parameters.get(name)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedClaimsRequest:
+    """One element of a `verified_claims` request (OpenID Connect for Identity Assurance 1.0 cl. 6)."""
+
+    target: str
+    """`id_token` or `userinfo`."""
+    trust_frameworks: tuple[str, ...] = ()
+    """Acceptable values; empty = any."""
+    assurance_levels: tuple[str, ...] = ()
+    max_age_s: int | None = None
+    evidence_types: tuple[str, ...] = ()
+    """Every type that must be present in the evidence."""
+    claims: tuple[str, ...] = ()
+    essential: tuple[str, ...] = ()
+    satisfiable: bool = True
+    """False when the request constrains something that we never deliver: it is then omitted, as the standard wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsRequest:
+    """The `claims` parameter (OpenID Connect Core cl. 5.5), reduced to what we can deliver."""
+
+    id_token: tuple[str, ...] = ()
+    userinfo: tuple[str, ...] = ()
+    essential: tuple[str, ...] = ()
+    verified: tuple[VerifiedClaimsRequest, ...] = ()
+    acr_values: tuple[str, ...] = ()
+    acr_essential: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationRequest:
+    """A request that passed every check of its relying party's profile."""
+
+    client_id: str
+    redirect_uri: str
+    scope: tuple[str, ...]
+    code_challenge: str
+    state: str | None = None
+    nonce: str | None = None
+    prompt: tuple[str, ...] = ()
+    max_age_s: int | None = None
+    wanted_levels: tuple[AssuranceLevel, ...] = ()
+    """The levels of `acr_values` in the portal's order; empty = any."""
+    claims: ClaimsRequest = field(default_factory=ClaimsRequest)
+    ui_locales: tuple[str, ...] = ()
+    login_hint: str | None = None
+    connector: str | None = None
+    hinted_subject: str | None = None
+    """`sub` of a verified `id_token_hint`."""
+
+    @property
+    def minimum_level(self) -> AssuranceLevel | None:
+        """The lowest level that the portal takes."""
+        return min(self.wanted_levels, default=None, key=lambda level: level.value)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckDetail:
+    """One check of the permit step, as the attestation reports it (`check_details` of the identity assurance schema)."""
+
+    check_method: str
+    organization: str
+    txn: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermitEvidence:
+    """What a verified permit attestation proves of one person."""
+
+    person: str
+    verified_at: datetime
+    attestation: str
+    """The attestation's `jti`."""
+    document_type: str
+    issuing_country: str
+    document_reference: str
+    checks: tuple[CheckDetail, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A sign-in session: who signed in upstream, how, and when."""
+
+    session: str
+    """Public id of the session (opaque); the cookie's secret is another value."""
+    person: str
+    connector: str
+    region: Region
+    trust_framework: str
+    account_level: str
+    session_method: str
+    amr: tuple[str, ...]
+    authenticated_at: datetime
+    expires_at: datetime
+    signer: str | None = None
+    permit: PermitEvidence | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAttempt:
+    """One visit to an upstream."""
+
+    connector: str
+    state: str | None = None
+    """Set when the browser was sent; None while only chosen."""
+    returned: bool = False
+    """The browser came back once; a second return is not taken."""
+    reference: str | None = None
+    """Set while the upstream's late answer is awaited."""
+    deadline: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PermitStep:
+    """The permit step of one login, bound to one person."""
+
+    person: str
+    done: bool = False
+    """The attestation came and was accepted."""
+    refusal: str | None = None
+    """Code of the permit check's refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentDecision:
+    """What one person decided in this login."""
+
+    person: str
+    agreed: bool
+    granted: tuple[str, ...] = ()
+    declined: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginTransaction:
+    """One login in progress, bound to one browser."""
+
+    id: str
+    """Opaque and public: the correlation of the audit events."""
+    request: AuthorizationRequest
+    created_at: datetime
+    expires_at: datetime
+    csrf: str
+    version: int = 0
+    attempt: UpstreamAttempt | None = None
+    session: str | None = None
+    """The sign-in session that this very login created."""
+    permit: PermitStep | None = None
+    consent: ConsentDecision | None = None
+    notice: str | None = None
+    """Code of the last upstream refusal, shown above the choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What an upstream last told of a person; one row per upstream account."""
+
+    connector: str
+    person: str
+    name_latin: str
+    name_chinese: str
+    birthdate: str
+    gender: str
+    document_type: str
+    document_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRecord:
+    """A recorded consent: who, what, to whom, why, across which border, until when."""
+
+    id: str
+    person: str
+    client_id: str
+    granted: tuple[str, ...]
+    declined: tuple[str, ...]
+    purpose: str
+    source_region: Region
+    destination_region: Region
+    locale: str
+    given_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What was granted to a relying party by one login."""
+
+    id: str
+    client_id: str
+    person: str
+    session: str
+    correlation: str
+    subject: str
+    """The pairwise subject."""
+    scope: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    id_token_claims: dict[str, object]
+    userinfo_claims: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """A one-time code's conditions; the code itself is only ever stored hashed."""
+
+    grant: str
+    client_id: str
+    redirect_uri: str
+    code_challenge: str
+    nonce: str | None
+    expires_at: datetime

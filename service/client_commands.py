@@ -1,0 +1,50 @@
+"""`gba-trust client …` on the service's own database. Owns the opening of the store; leaves every command to `idp.cli`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idp.cli import build_client_app
+from idp.sqlite_store import SqliteStore
+from idp.store import Store
+from service.database import SqliteDatabase, check_schema
+from service.key_ring import KeyRing, load_key_encryption_key
+from service.settings import Mode, load_settings
+from trust_lists.clock import utc_now
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+_chosen: dict[str, Path | None] = {"config": None}
+
+
+@asynccontextmanager
+async def open_store() -> AsyncIterator[Store]:
+    """Open the provider's store of the configured data folder, beside a running service if need be."""
+    settings = load_settings(_chosen["config"])
+    check_schema(settings.database_path)
+    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
+    ring = KeyRing.open(settings.data / "keys", kek, at=utc_now())
+    database = SqliteDatabase(settings.database_path)
+    try:
+        yield SqliteStore(database, ring.personal_data_cipher())
+    finally:
+        database.close()
+
+
+client_app = build_client_app(open_store)
+
+
+@client_app.callback()
+def choose(config: Annotated[Path | None, typer.Option("--config", help="TOML file with GBA_TRUST_* names.")] = None) -> None:
+    """Relying parties: add, show, list, update, remove, rotate-secret."""
+    _chosen["config"] = config
+
+
+app.add_typer(client_app, name="client")
+
+
+@app.callback()
+def root() -> None:
+    """Keep `client` a word of its own."""

@@ -1,0 +1,407 @@
+"""A whole provider in memory: real store, real keys, real pages, a real upstream peer; only clock and network stand in."""
+
+import base64
+import hashlib
+import hmac
+import importlib.util
+import os
+import re
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
+
+import httpx
+import sqlalchemy
+from alembic.operations import Operations
+from alembic.runtime.migration import MigrationContext
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from idp.app_routes import build_routes
+from idp.config import IdpConfig, RateLimit
+from idp.deps import IdpDeps
+from idp.protocol import CLIENT_ASSERTION_TYPE
+from idp.relying_parties import hash_secret, parse_registration
+from idp.sqlite_store import SqliteStore
+from liveness.model import OpenedCheck, PermitCheckRequest
+from service.page_renderer import PageRenderer
+from tests.support.oauth_peer import Peer, PeerConnector
+
+ROOT = Path(__file__).resolve().parents[2]
+ISSUER = "https://login.test"
+UPSTREAM = "https://upstream.test"
+PORTAL = "https://portal.test"
+REDIRECT_URI = f"{PORTAL}/callback"
+T = TypeVar("T")
+AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class MemoryDatabase:
+    """One real SQLite file behind `SqlTransactions`, schema from our own migration."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        engine = sqlalchemy.create_engine(f"sqlite:///{path}")
+        with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+            _migration().upgrade()
+        engine.dispose()
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.statements: list[str] = []
+        self._connection.set_trace_callback(self.statements.append)
+
+    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        import asyncio
+
+        return await asyncio.to_thread(self._run, work)
+
+    read = write
+
+    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(self._connection)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+            return result
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _migration() -> Any:
+    path = ROOT / "migrations" / "versions" / "0002_idp.py"
+    spec = importlib.util.spec_from_file_location("migration_0002", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Cipher:
+    """AES-GCM with a key made on the fly."""
+
+    def __init__(self) -> None:
+        self._key, self._lookup = AESGCM(os.urandom(32)), os.urandom(32)
+
+    def seal(self, plaintext: bytes, *, purpose: str) -> bytes:
+        iv = os.urandom(12)
+        return iv + self._key.encrypt(iv, plaintext, purpose.encode())
+
+    def open(self, sealed: bytes, *, purpose: str) -> bytes:
+        try:
+            return self._key.decrypt(sealed[:12], sealed[12:], purpose.encode())
+        except InvalidTag as error:
+            raise ValueError("does not open") from error
+
+    def lookup(self, value: str, *, purpose: str) -> str:
+        mac = hmac.new(self._lookup, f"{purpose}\0{value}".encode(), hashlib.sha256).digest()
+        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+
+
+class Keys:
+    """A ring with a current and a retired key."""
+
+    def __init__(self) -> None:
+        self._keys = [self._new(), self._new()]
+
+    def current(self) -> ECKey:
+        return self._keys[0]
+
+    def published(self) -> KeySet:
+        return KeySet([ECKey.import_key(key.as_dict(private=False)) for key in self._keys])
+
+    def rotate(self) -> None:
+        self._keys.insert(0, self._new())
+
+    @staticmethod
+    def _new() -> ECKey:
+        return ECKey.generate_key("P-256", {"kid": secrets.token_hex(4), "use": "sig", "alg": "ES256"})
+
+
+@dataclass
+class Event:
+    name: str
+    correlation: str
+    outcome: str
+    detail: dict[str, Any]
+
+
+@dataclass
+class Trail:
+    events: list[Event] = field(default_factory=list)
+
+    async def record(
+        self, event: str, *, correlation: str, outcome: str = "ok", detail: Mapping[str, Any] | None = None
+    ) -> None:
+        self.events.append(Event(event, correlation, outcome, dict(detail or {})))
+
+    def names(self) -> list[str]:
+        return [event.name for event in self.events]
+
+    def last(self, name: str) -> Event:
+        return next(event for event in reversed(self.events) if event.name == name)
+
+
+class PermitPeer:
+    """The permit check's side: opens checks, and signs attestations with the gate's own `issue`."""
+
+    def __init__(self, keys: Keys, clock: Callable[[], datetime]) -> None:
+        self.keys, self.clock = keys, clock
+        self.opened: list[PermitCheckRequest] = []
+        self.codes: dict[str, str] = {}
+
+    async def open_check(self, request: PermitCheckRequest) -> OpenedCheck:
+        self.opened.append(request)
+        return OpenedCheck("check-1", f"{ISSUER}/permit?check=check-1", self.clock() + timedelta(minutes=10))
+
+    async def redeem(self, code: str) -> str:
+        from liveness.errors import CodeRefused
+
+        if code not in self.codes:
+            raise CodeRefused("unknown")
+        return self.codes.pop(code)
+
+    def attest(self, **changes: Any) -> str:
+        """Put an attestation for the last opened check behind a new code."""
+        from tests.support.permit_attestation import make_attestation
+
+        request = self.opened[-1]
+        values = {"transaction": request.transaction, "subject": request.subject, "issuer": ISSUER, "audience": ISSUER}
+        code = secrets.token_urlsafe(16)
+        self.codes[code] = make_attestation(self.keys, at=self.clock(), **{**values, **changes})
+        return code
+
+
+class Provider:
+    """The provider under test, and its surroundings."""
+
+    def __init__(self, folder: Path, *, loopback: bool = False, **config: Any) -> None:
+        self.now = AT
+        self.clock = lambda: self.now
+        issuer = "http://127.0.0.1:8000" if loopback else ISSUER
+        config.setdefault("address_limit", RateLimit(0, 0))
+        config.setdefault("client_limit", RateLimit(0, 0))
+        self.config = IdpConfig(issuer=issuer, loopback_http=loopback, **config)
+        self.database = MemoryDatabase(folder / "idp.sqlite")
+        self.cipher, self.keys, self.permit_keys, self.trail = Cipher(), Keys(), Keys(), Trail()
+        self.store = SqliteStore(self.database, self.cipher)
+        self.peer = Peer(UPSTREAM, self.clock)
+        self.connector = PeerConnector(self.peer, issuer)
+        self.permits = PermitPeer(self.permit_keys, self.clock)
+        self.deps = IdpDeps(
+            config=self.config,
+            store=self.store,
+            connectors={"iam_smart": self.connector},
+            permit_checks=self.permits,
+            permit_keys=self.permit_keys,
+            token_keys=self.keys,
+            cipher=self.cipher,
+            audit=self.trail,
+            clock=self.clock,
+            render=PageRenderer([ROOT / "service", ROOT / "idp"]),
+        )
+        self.issuer = issuer
+        self.app = Starlette(routes=[Mount("/", routes=build_routes(self.deps))])
+
+    def close(self) -> None:
+        self.database.close()
+
+    def later(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+    def browser(self) -> "Browser":
+        return Browser(self)
+
+    def back_channel(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=self.issuer)
+
+    async def register(self, client: "Client") -> "Client":
+        party = parse_registration(
+            client.registration(), client_id=client.client_id, secret_hash=client.secret and hash_secret(client.secret)
+        )
+        await self.store.save_client(party, at=self.now)
+        client.provider = self
+        return client
+
+
+class Browser:
+    """A person's browser: follows redirects by hand, keeps cookies, reads forms."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.client = httpx.AsyncClient(
+            mounts={
+                provider.issuer: httpx.ASGITransport(provider.app),
+                UPSTREAM: httpx.ASGITransport(provider.peer.app()),
+            },
+            headers={"Accept-Language": "en"},
+        )
+
+    async def get(self, url: str) -> httpx.Response:
+        return await self.client.get(url)
+
+    async def follow(self, response: httpx.Response, *, until: str = PORTAL) -> httpx.Response:
+        """Follow redirects inside our world; stop before the portal, and at pages."""
+        while response.is_redirect and not response.headers["location"].startswith((until, f"{ISSUER}/permit?")):
+            response = await self.client.get(response.headers["location"])
+        return response
+
+    async def open(self, url: str) -> httpx.Response:
+        return await self.follow(await self.get(url))
+
+    async def agree(
+        self, page: httpx.Response, *, items: list[str] | None = None, decision: str = "agree"
+    ) -> httpx.Response:
+        """Fill in the consent form as shown."""
+        assert "/login/consent" in page.text, page.text
+        shown = re.findall(r'name="(item_[a-z]+)" value="yes"', page.text)
+        ticked = shown if items is None else [f"item_{item}" for item in items]
+        return await self.submit(page, "/login/consent", {"decision": decision, **dict.fromkeys(ticked, "yes")})
+
+    async def submit(self, page: httpx.Response, path: str, fields: dict[str, str]) -> httpx.Response:
+        """Submit the form of a page with its hidden token."""
+        csrf = re.search(r'name="csrf" value="([^"]+)"', page.text)[1]
+        return await self.client.post(f"{self.provider.issuer}{path}", data={"csrf": csrf, **fields})
+
+    async def choose(self, page: httpx.Response, connector: str = "iam_smart") -> httpx.Response:
+        """Press a row of the login choice."""
+        return await self.follow(await self.submit(page, "/login/choose", {"connector": connector}))
+
+    async def pass_permit(self, response: httpx.Response, **changes: Any) -> httpx.Response:
+        """Come back from the permit check with an attestation."""
+        assert response.headers["location"].startswith(f"{ISSUER}/permit?"), response.headers
+        code = self.provider.permits.attest(**changes)
+        return await self.open(f"{ISSUER}/callback/permit?permit_code={code}")
+
+
+@dataclass
+class Client:
+    """A relying party with its key."""
+
+    client_id: str = "gd-bank"
+    redirect_uri: str = REDIRECT_URI
+    auth: str = "private_key_jwt"
+    scope: str = "openid profile permit signing"
+    region: str = "gd"
+    native: bool = False
+    secret: str | None = None
+    algorithm: str = "ES256"
+    extra: dict[str, Any] = field(default_factory=dict)
+    key: Any = field(default_factory=lambda: ECKey.generate_key("P-256", {"kid": "rp-1", "use": "sig"}))
+    provider: Provider = None
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+
+    def registration(self) -> dict[str, Any]:
+        document = {
+            "client_name": "Guangdong Sample Bank",
+            "client_name#zh-Hans": "广东示例银行",
+            "redirect_uris": [self.redirect_uri],
+            "token_endpoint_auth_method": self.auth,
+            "scope": self.scope,
+            "gba_region": self.region,
+            "gba_purpose": "Mortgage application",
+            "application_type": "native" if self.native else "web",
+            **self.extra,
+        }
+        if self.auth == "private_key_jwt":
+            document["jwks"] = {"keys": [self.key.as_dict(private=False)]}
+        return document
+
+    def query(self, **changes: str | None) -> dict[str, str]:
+        values = {
+            "response_type": "code",
+            "client_id": self.client_id,
+            "redirect_uri": self.redirect_uri,
+            "scope": "openid",
+            "state": "state-1",
+            "nonce": "nonce-1",
+            "code_challenge": challenge(self.verifier),
+            "code_challenge_method": "S256",
+            "connector": "iam_smart",
+            **changes,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def url(self, **changes: str | None) -> str:
+        return f"{self.provider.issuer}/authorize?{urlencode(self.query(**changes))}"
+
+    def assertion(self, *, key: Any = None, header: dict[str, Any] | None = None, **changes: Any) -> str:
+        now = int(self.provider.now.timestamp())
+        claims = {
+            "iss": self.client_id,
+            "sub": self.client_id,
+            "aud": self.provider.issuer,
+            "jti": secrets.token_urlsafe(12),
+            "iat": now,
+            "exp": now + 60,
+            **changes,
+        }
+        head = {"alg": self.algorithm, "kid": "rp-1", **(header or {})}
+        claims = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(head, claims, key or self.key, algorithms=[head["alg"]])
+
+    def token_form(self, code: str, **changes: str | None) -> dict[str, str]:
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": self.verifier,
+        }
+        if self.auth == "private_key_jwt":
+            form |= {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": self.assertion()}
+        elif self.auth == "none":
+            form["client_id"] = self.client_id
+        return {name: value for name, value in {**form, **changes}.items() if value is not None}
+
+    async def redeem(self, code: str, **changes: str | None) -> httpx.Response:
+        auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" else None
+        async with self.provider.back_channel() as http:
+            return await http.post("/token", data=self.token_form(code, **changes), auth=auth)
+
+    async def login(self, browser: Browser, **changes: str | None) -> dict[str, str]:
+        """Walk a whole login; return the authorization response's parameters."""
+        response = await browser.open(self.url(**changes))
+        if response.is_redirect and response.headers["location"].startswith(f"{ISSUER}/permit?"):
+            response = await browser.pass_permit(response)
+        if "/login/consent" in response.text:
+            response = await browser.agree(response)
+        return answer(response)
+
+
+def answer(response: httpx.Response) -> dict[str, str]:
+    """Return the parameters of an authorization response."""
+    assert response.status_code == 303, (response.status_code, response.text)
+    location = urlsplit(response.headers["location"])
+    pairs = parse_qsl(location.query, keep_blank_values=True)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def challenge(verifier: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+
+
+@asynccontextmanager
+async def provider_in(folder: Path, **config: Any):
+    provider = Provider(folder, **config)
+    try:
+        yield provider
+    finally:
+        provider.close()
+
+
+__all__ = ["AT", "ISSUER", "PORTAL", "REDIRECT_URI", "Browser", "Client", "Provider", "answer", "challenge", "parse_qs"]

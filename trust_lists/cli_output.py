@@ -1,0 +1,68 @@
+"""How `trust-list` speaks: tables for people, one JSON object for programs, and the exit codes.
+
+Owns:    printing and exit codes. Leaves what is said to the commands.
+Rules:   exit 0 done, 1 refused, 2 usage, 3 unavailable. With `--json` standard output carries exactly one JSON object, also for a refusal:
+         `{"error": {"code", "detail"}}`. Every command ends by saying what to do next, on standard error.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from trust_lists.errors import TrustListError, TrustListUnavailable
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def refusals(as_json: bool) -> Iterator[None]:
+    """Turn domain errors into exit codes: 1 refused, 3 unavailable."""
+    try:
+        yield
+    except TrustListError as error:
+        fail(error.code, str(error), as_json, exit_code=3 if isinstance(error, TrustListUnavailable) else 1)
+
+
+def fail(code: str, detail: str, as_json: bool, *, exit_code: int = 1) -> NoReturn:
+    """Print a refusal and leave."""
+    if as_json:
+        print_json({"error": {"code": code, "detail": detail}})
+    else:
+        err.print(f"[bold]refused[/bold] {code}: ", detail, sep="", markup=True)
+    raise typer.Exit(exit_code)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON object on standard output, without Rich's line breaks."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=1))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; cells are text, never markup."""
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    out.print(table)
+
+
+def _plain(cell: object) -> str:
+    return str(cell).replace("[", r"\[")
+
+
+def finish(as_json: bool, value: object, show: Callable[[], None], next_step: str) -> None:
+    """Print a result in the wanted form, then what to do next."""
+    if as_json:
+        print_json(value)
+    else:
+        show()
+    err.print(f"next: {next_step}", markup=False)

@@ -1,0 +1,313 @@
+"""The JSON form of the list: one document per region, and one for the joint scheme.
+
+Owns:    parsing bytes into `model` values and writing them back. Leaves signatures to `envelope`, rules of meaning to `acceptance`.
+Rules:   parse(write(value)) == value; what the published JSON Schema (`region_list.schema.json`) refuses, the parser refuses,
+         and the other way round for everything that a schema can say (`tests/trust_lists/test_document.py` holds the two together).
+Spec:    ETSI TS 119 602 v1.1.1 (member names of the JSON binding), TS 119 612 cl. 5.3 to 5.6; our members stand inside
+         `ServiceInformationExtensions` and in the scheme document, which has no ETSI counterpart.
+"""
+
+import base64
+import binascii
+import re
+from datetime import datetime
+from typing import Any
+
+from trust_lists.certificates import MAX_CERTIFICATE_BYTES, certificate_key_hash
+from trust_lists.errors import CertificateMalformed
+from trust_lists.model import (
+    LocalText,
+    RegionList,
+    ServiceStatus,
+    ServiceType,
+    StatusPeriod,
+    SupplyPoint,
+    TrustService,
+    TrustServiceProvider,
+    ascending,
+)
+from trust_lists.strict_json import (
+    Json,
+    instant,
+    members,
+    number,
+    parse_object,
+    refuse,
+    sequence,
+    text,
+    write_instant,
+    write_object,
+)
+from trust_lists.vocabulary import Region
+
+LIST_TYPE = "urn:gba-trust:lote-type:region"
+MAX_SECTION_BYTES = 64 * 1024 * 1024
+MAX_PROVIDERS = 2_000
+MAX_SERVICES_PER_PROVIDER = 10_000
+MAX_PERIODS = 200
+HISTORY_NEVER_REMOVED = 65535
+"""HistoricalInformationPeriod that says "entries are never removed" (TS 119 612 cl. 5.3.12)."""
+
+IDENTIFIER = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?", re.ASCII)
+WORD = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.ASCII)
+_URI = re.compile(r"(?:https?|ldaps?)://[!-~]{1,1000}", re.ASCII)
+SUPPLY_KINDS = frozenset({"ocsp", "crl", "ldap", "ca-issuers", "tsa"})
+_TERRITORIES = {region.territory: region for region in Region}
+_TYPES = {kind.value: kind for kind in ServiceType}
+_STATUSES = {status.value: status for status in ServiceStatus}
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def parse_region_list(data: bytes) -> RegionList:
+    """Read a region's document.
+
+    Raises:
+        ListMalformed: any departure from the published form, a certificate that cannot be read, periods out of order.
+    """
+    document = members(parse_object(data, max_bytes=MAX_SECTION_BYTES), "list", _LIST)
+    info = members(document["ListAndSchemeInformation"], "ListAndSchemeInformation", _INFORMATION)
+    if info["LoTEVersionIdentifier"] != 1 or info["LoTEType"] != LIST_TYPE:
+        refuse("ListAndSchemeInformation", "another version or type of list")
+    if info["HistoricalInformationPeriod"] != HISTORY_NEVER_REMOVED:
+        refuse("HistoricalInformationPeriod", "history is never removed from this list")
+    region = parse_territory(info["SchemeTerritory"], "SchemeTerritory")
+    parsed = RegionList(
+        region=region,
+        operator_names=parse_names(info["SchemeOperatorName"], "SchemeOperatorName"),
+        sequence_number=number(info["LoTESequenceNumber"], "LoTESequenceNumber"),
+        issued=instant(info["ListIssueDateTime"], "ListIssueDateTime"),
+        next_update=instant(info["NextUpdate"], "NextUpdate"),
+        providers=sequence(
+            document["TrustedEntitiesList"],
+            "TrustedEntitiesList",
+            lambda value, where: _parse_provider(value, where, region),
+            most=MAX_PROVIDERS,
+        ),
+    )
+    _check_unique(parsed)
+    return parsed
+
+
+def _check_unique(parsed: RegionList) -> None:
+    services = parsed.services
+    if len({service.id for service in services}) != len(services):
+        refuse("TrustedEntitiesList", "a ServiceIdentifier occurs twice")
+    if len({service.key_sha256 for service in services}) != len(services):
+        refuse("TrustedEntitiesList", "one key stands for two services")
+
+
+_LIST = frozenset({"ListAndSchemeInformation", "TrustedEntitiesList"})
+_INFORMATION = frozenset(
+    {
+        "LoTEVersionIdentifier", "LoTESequenceNumber", "LoTEType", "SchemeOperatorName", "SchemeTerritory",
+        "HistoricalInformationPeriod", "ListIssueDateTime", "NextUpdate",
+    }
+)  # fmt: skip
+_PROVIDER = frozenset({"TrustedEntityInformation", "TrustedEntityServices"})
+_PROVIDER_INFORMATION = frozenset({"TEName", "TEInformationURI"})
+_SERVICE = frozenset({"ServiceInformation", "ServiceHistory"})
+_SERVICE_INFORMATION = frozenset(
+    {
+        "ServiceTypeIdentifier", "ServiceName", "ServiceDigitalIdentity", "ServiceStatus", "StatusStartingTime",
+        "ServiceInformationExtensions",
+    }
+)  # fmt: skip
+_SERVICE_OPTIONAL = frozenset({"ServiceSupplyPoints", "ServiceDefinitionURI"})
+_EXTENSIONS = frozenset({"ServiceIdentifier"})
+_PERIOD = frozenset({"ServiceStatus", "StatusStartingTime"})
+_LANG_VALUE = frozenset({"lang", "value"})
+_LANG_URI = frozenset({"lang", "uriValue"})
+_SUPPLY = frozenset({"ServiceType", "uriValue"})
+
+
+def _parse_provider(value: object, where: str, region: Region) -> TrustServiceProvider:
+    entity = members(value, where, _PROVIDER)
+    info = members(entity["TrustedEntityInformation"], f"{where}.TrustedEntityInformation", _PROVIDER_INFORMATION)
+    names = parse_names(info["TEName"], f"{where}.TEName")
+    return TrustServiceProvider(
+        names=names,
+        information_uri=_parse_uri(info["TEInformationURI"], f"{where}.TEInformationURI"),
+        services=sequence(
+            entity["TrustedEntityServices"],
+            f"{where}.TrustedEntityServices",
+            lambda item, place: _parse_service(item, place, region, names[0].value),
+            most=MAX_SERVICES_PER_PROVIDER,
+        ),
+    )
+
+
+def _parse_service(value: object, where: str, region: Region, provider: str) -> TrustService:
+    service = members(value, where, _SERVICE)
+    info = members(service["ServiceInformation"], where, _SERVICE_INFORMATION, _SERVICE_OPTIONAL)
+    extensions = members(info["ServiceInformationExtensions"], where, _EXTENSIONS)
+    certificates = _parse_identity(info["ServiceDigitalIdentity"], f"{where}.ServiceDigitalIdentity")
+    kind = _TYPES.get(info["ServiceTypeIdentifier"]) if isinstance(info["ServiceTypeIdentifier"], str) else None
+    if kind is None:
+        refuse(f"{where}.ServiceTypeIdentifier", "an unknown type of service")
+    return TrustService(
+        id=text(extensions["ServiceIdentifier"], f"{where}.ServiceIdentifier", pattern=IDENTIFIER),
+        region=region,
+        provider=provider,
+        type=kind,
+        names=parse_names(info["ServiceName"], f"{where}.ServiceName"),
+        certificates=certificates,
+        key_sha256=certificate_key_hash(certificates[0]),
+        periods=_parse_periods(info, service["ServiceHistory"], where),
+        supply_points=sequence(
+            info.get("ServiceSupplyPoints", []), f"{where}.ServiceSupplyPoints", _parse_supply_point, most=20
+        ),
+        definition_uri=_parse_uri(info["ServiceDefinitionURI"], f"{where}.ServiceDefinitionURI")
+        if "ServiceDefinitionURI" in info
+        else None,
+    )
+
+
+def _parse_periods(info: Json, history: object, where: str) -> tuple[StatusPeriod, ...]:
+    """Put the current status behind its history, which stands newest first (TS 119 612 cl. 5.6)."""
+    earlier = sequence(history, f"{where}.ServiceHistory", _parse_history_entry, most=MAX_PERIODS)
+    periods = (*reversed(earlier), _parse_period(info, where))
+    if not ascending(periods):
+        refuse(f"{where}.ServiceHistory", "starting times do not descend")
+    return periods
+
+
+def _parse_history_entry(value: object, where: str) -> StatusPeriod:
+    return _parse_period(members(value, where, _PERIOD), where)
+
+
+def _parse_period(entry: Json, where: str) -> StatusPeriod:
+    status = _STATUSES.get(entry["ServiceStatus"]) if isinstance(entry["ServiceStatus"], str) else None
+    if status is None:
+        refuse(f"{where}.ServiceStatus", "an unknown status")
+    return StatusPeriod(status, instant(entry["StatusStartingTime"], f"{where}.StatusStartingTime"))
+
+
+def _parse_identity(value: object, where: str) -> tuple[bytes, ...]:
+    identity = members(value, where, frozenset({"X509Certificates"}))
+    certificates = sequence(
+        identity["X509Certificates"], f"{where}.X509Certificates", _parse_certificate, least=1, most=10
+    )
+    if len(certificates) > 1 and len({certificate_key_hash(certificate) for certificate in certificates}) > 1:
+        refuse(where, "the certificates of one identity carry different keys")
+    return certificates
+
+
+def _parse_certificate(value: object, where: str) -> bytes:
+    encoded = members(value, where, frozenset({"val"}))["val"]
+    if not isinstance(encoded, str) or len(encoded) > MAX_CERTIFICATE_BYTES * 4 // 3 + 4:
+        refuse(where, "not a certificate")
+    try:
+        certificate = base64.b64decode(encoded, validate=True)
+        certificate_key_hash(certificate)
+    except (binascii.Error, ValueError, CertificateMalformed):
+        refuse(where, "not a certificate")
+    return certificate
+
+
+def _parse_supply_point(value: object, where: str) -> SupplyPoint:
+    point = members(value, where, _SUPPLY)
+    if point["ServiceType"] not in SUPPLY_KINDS:
+        refuse(f"{where}.ServiceType", "an unknown kind of supply point")
+    return SupplyPoint(point["ServiceType"], text(point["uriValue"], f"{where}.uriValue", pattern=_URI))
+
+
+def parse_territory(value: object, where: str) -> Region:
+    """Return the region whose ISO 3166 code this is."""
+    region = _TERRITORIES.get(value) if isinstance(value, str) else None
+    return region if region is not None else refuse(where, "not a territory of this scheme")
+
+
+def parse_names(value: object, where: str) -> tuple[LocalText, ...]:
+    """Return one text per language, at least one, no language twice."""
+    names = sequence(value, where, _parse_local_text, least=1, most=20)
+    if len({name.lang for name in names}) != len(names):
+        refuse(where, "a language occurs twice")
+    return names
+
+
+def _parse_local_text(value: object, where: str) -> LocalText:
+    entry = members(value, where, _LANG_VALUE)
+    return LocalText(text(entry["lang"], where, pattern=_LANGUAGE, most=32), text(entry["value"], where))
+
+
+def _parse_uri(value: object, where: str) -> str:
+    uris = sequence(
+        value,
+        where,
+        lambda item, place: text(members(item, place, _LANG_URI)["uriValue"], place, pattern=_URI),
+        least=1,
+        most=1,
+    )
+    return uris[0]
+
+
+def parse_words(value: object, where: str) -> tuple[str, ...]:
+    """Return names of purposes, none twice."""
+    words = sequence(value, where, lambda item, place: text(item, place, pattern=WORD), most=20)
+    if len(set(words)) != len(words):
+        refuse(where, "a name occurs twice")
+    return words
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def write_region_list(region_list: RegionList) -> bytes:
+    """Write a region's document."""
+    return write_object(
+        {
+            "ListAndSchemeInformation": {
+                "LoTEVersionIdentifier": 1,
+                "LoTESequenceNumber": region_list.sequence_number,
+                "LoTEType": LIST_TYPE,
+                "SchemeOperatorName": write_names(region_list.operator_names),
+                "SchemeTerritory": region_list.region.territory,
+                "HistoricalInformationPeriod": HISTORY_NEVER_REMOVED,
+                "ListIssueDateTime": write_instant(region_list.issued),
+                "NextUpdate": write_instant(region_list.next_update),
+            },
+            "TrustedEntitiesList": [_write_provider(provider) for provider in region_list.providers],
+        }
+    )
+
+
+def _write_provider(provider: TrustServiceProvider) -> Json:
+    return {
+        "TrustedEntityInformation": {
+            "TEName": write_names(provider.names),
+            "TEInformationURI": [{"lang": "en", "uriValue": provider.information_uri}],
+        },
+        "TrustedEntityServices": [_write_service(service) for service in provider.services],
+    }
+
+
+def _write_service(service: TrustService) -> Json:
+    information: dict[str, Any] = {
+        "ServiceTypeIdentifier": service.type.value,
+        "ServiceName": write_names(service.names),
+        "ServiceDigitalIdentity": {
+            "X509Certificates": [{"val": base64.b64encode(der).decode("ascii")} for der in service.certificates]
+        },
+        **_write_period(service.periods[-1].status, service.periods[-1].starting_time),
+    }
+    if service.supply_points:
+        information["ServiceSupplyPoints"] = [
+            {"ServiceType": point.kind, "uriValue": point.uri} for point in service.supply_points
+        ]
+    if service.definition_uri is not None:
+        information["ServiceDefinitionURI"] = [{"lang": "en", "uriValue": service.definition_uri}]
+    information["ServiceInformationExtensions"] = {"ServiceIdentifier": service.id}
+    history = [_write_period(period.status, period.starting_time) for period in reversed(service.periods[:-1])]
+    return {"ServiceInformation": information, "ServiceHistory": history}
+
+
+def _write_period(status: ServiceStatus, starting_time: datetime) -> Json:
+    return {"ServiceStatus": status.value, "StatusStartingTime": write_instant(starting_time)}
+
+
+def write_names(names: tuple[LocalText, ...]) -> list[Json]:
+    """Write texts with their languages."""
+    return [{"lang": name.lang, "value": name.value} for name in names]
