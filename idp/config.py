@@ -39,7 +39,8 @@ class IdpConfig:
     """How long a permit check serves later logins of the same sign-in session."""
     clock_skew: timedelta = timedelta(seconds=10)
     """How far in the future a relying party's `iat` or `nbf` may be (FAPI 2.0 Security Profile cl. 5.3.2.1)."""
-    max_assertion_lifetime: timedelta = timedelta(minutes=10)
+    max_assertion_lifetime: timedelta = timedelta(hours=1)
+    """Authlib's client signs for an hour; an assertion is remembered as long, so that it serves once."""
     max_query_bytes: int = 16_384
     max_form_bytes: int = 65_536
     max_parameters: int = 64

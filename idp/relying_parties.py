@@ -78,7 +78,7 @@ class RelyingParty:
     @property
     def keys(self) -> KeySet:
         """The registered public keys."""
-        return _key_set(self.jwks or '{"keys": []}')
+        return KeySet([]) if self.jwks is None else _key_set(self.jwks)
 
     def named(self, locale: str) -> str:
         """Return the portal's name in a language, else its plain name."""

@@ -71,11 +71,13 @@ class TokenRoutes:
             raise InvalidRequest("grant_type is missing, or a parameter is repeated")
         if grant_type != GrantType.AUTHORIZATION_CODE:
             raise UnsupportedGrantType
+        if code is None:
+            raise InvalidRequest("code is missing")
         if grant_type not in party.grant_types:
             raise UnauthorizedClient("This relying party is not registered for this grant")
         # 3 the assertion is remembered and the code spent, in one transaction (statements 2 and 3)
         redemption = await deps.store.redeem_code(
-            hash_token(code or ""), client_id=party.client_id, assertion=assertion, at=at
+            hash_token(code), client_id=party.client_id, assertion=assertion, at=at
         )
         if isinstance(redemption, AssertionReplayed):
             await self._refused(secrets.token_urlsafe(9), "assertion_replayed", party)

@@ -32,7 +32,7 @@ class HttpPermitAuthority:
         authority_key: SM2PublicKey,
         clock: Clock,
         timeout_s: float = 10.0,
-    ):
+    ) -> None:
         """Join the parts.
 
         Args:

@@ -80,7 +80,9 @@ class _Kept:
 class CaptureReader:
     """Reads the frames of one session, in order."""
 
-    def __init__(self, actions: Sequence[Action], *, thresholds: Thresholds, limits: FrameLimits, engine: FaceEngine):
+    def __init__(
+        self, actions: Sequence[Action], *, thresholds: Thresholds, limits: FrameLimits, engine: FaceEngine
+    ) -> None:
         self._thresholds, self._limits, self._engine = thresholds, limits, engine
         self._tracker = ActionTracker(actions, thresholds)
         self._times: list[int] = []

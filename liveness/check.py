@@ -9,13 +9,10 @@ Rules:   1 a check is known by an unguessable capability and ends once
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from datetime import timedelta
 
 from liveness import attestation as attestations
 from liveness import records
-from liveness.attestation import AttestedCheck, AttestedDocument, PermitAttestation
 from liveness.authority import HolderQuery, HolderResult, PermitAuthority
 from liveness.capture import Capture, CaptureReader
 from liveness.config import LivenessConfig
@@ -41,8 +38,9 @@ from liveness.frames import Frame
 from liveness.landmarks import FaceReader
 from liveness.live_sessions import LiveSession, LiveSessions
 from liveness.model import Answer, Decision, OpenedCheck, PermitCheckRequest, PermitDocument, Verdict
+from liveness.outcome import describe, with_query
 from liveness.ports import JwtKeys, PersonalDataCipher
-from liveness.session import Challenge, build_challenge
+from liveness.session import Progress, StartedSession, build_challenge
 from liveness.store import CheckRow, CheckState, SessionClaim, Store
 from liveness.workers import FaceWorkers
 from trust_lists.audit_trail import AuditTrail
@@ -53,34 +51,13 @@ _KEPT_AFTER_EXPIRY = timedelta(hours=1)
 """How long an ended check still says that it ended, and a used session that it was used."""
 
 
-@dataclass(frozen=True, slots=True)
-class StartedSession:
-    """A liveness session as the page sees it."""
-
-    session: str
-    challenge: Challenge
-    expires_in_s: int
-    max_frames: int
-    max_batch_frames: int
-    attempts_left: int
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What has come so far."""
-
-    received: int
-    performed: int
-    """How many of the asked actions were seen, in order."""
-
-
 class PermitChecks:
     """The permit checks of this process."""
 
     def __init__(
         self, config: LivenessConfig, *, store: Store, cipher: PersonalDataCipher, keys: JwtKeys, authority: PermitAuthority,
         engine: FaceEngine, workers: FaceWorkers, audit: AuditTrail, clock: Clock,
-    ):  # fmt: skip
+    ) -> None:  # fmt: skip
         """Join the parts; nothing is started."""
         self._config, self._store, self._cipher, self._keys = config, store, cipher, keys
         self._authority, self._engine, self._workers = authority, engine, workers
@@ -277,8 +254,13 @@ class PermitChecks:
         """Issue the attestation, keep it under a one-time code, return where the browser goes."""
         at, code = self._clock(), records.new_capability()
         document = records.open_document(row.sealed_document or b"", self._cipher)
+        reference = self._cipher.lookup(document.number, purpose=records.REFERENCE_PURPOSE)
         token = attestations.issue(
-            self._describe(request, document, result, at), audience=self._config.audience, key=self._keys.current()
+            describe(
+                self._config, request, document, result, reference=reference, model_set=self._engine.model_set, at=at
+            ),
+            audience=self._config.audience,
+            key=self._keys.current(),
         )
         # What we issue passes our own gate first.
         attestations.verify(
@@ -292,25 +274,6 @@ class PermitChecks:
         if not passed:
             raise CheckClosed("this permit check has ended")
         return with_query(request.return_uri, permit_code=code)
-
-    def _describe(
-        self, request: PermitCheckRequest, document: PermitDocument, result: HolderResult, at: datetime
-    ) -> PermitAttestation:
-        config, time = self._config, at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        asked = result.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        reference = self._cipher.lookup(document.number, purpose=records.REFERENCE_PURPOSE)
-        return PermitAttestation(
-            jti=records.new_capability(), issuer=config.issuer, subject=request.subject, transaction=request.transaction,
-            issued_at=at.replace(microsecond=0), expires_at=at.replace(microsecond=0) + config.attestation_lifetime,
-            document=AttestedDocument(document.type, document.issuing_country, reference),
-            checks=(
-                AttestedCheck("data", result.organisation, result.txn, asked),
-                AttestedCheck("pvr", "gba-trust", records.new_capability()[:16], time),
-                AttestedCheck("bvr", result.organisation, result.txn, asked),
-            ),
-            portrait_source="permit_authority", model_set=self._engine.model_set,
-            thresholds={name: float(value) for name, value in asdict(config.thresholds).items()},
-        )  # fmt: skip
 
     async def _load(self, check: str) -> tuple[CheckRow, PermitCheckRequest]:
         return await self._load_key(records.key_of(check))
@@ -336,10 +299,3 @@ class PermitChecks:
             self._sessions.end(session_key)
             raise SessionExpired("the session's time is over: start again")
         return live
-
-
-def with_query(uri: str, **values: str) -> str:
-    """Return an address with more query parameters, whatever it already has."""
-    parts = urlsplit(uri)
-    query = [*parse_qsl(parts.query, keep_blank_values=True), *values.items()]
-    return urlunsplit(parts._replace(query=urlencode(query)))

@@ -36,7 +36,7 @@ _TASK = "facial_recognition"
 class _DlibOnnx(FacialRecognition):  # type: ignore[misc]  # deepface has no types
     """deepface's client of the dlib net, over our ONNX form of it."""
 
-    def __init__(self, net: EmbeddingNet):
+    def __init__(self, net: EmbeddingNet) -> None:
         self.model = net
         self.model_name = MODEL_NAME
         self.input_shape = (CHIP_SIDE, CHIP_SIDE)
@@ -53,7 +53,7 @@ class _DlibOnnx(FacialRecognition):  # type: ignore[misc]  # deepface has no typ
 class DeepFaceEngine:
     """The face engine of this process; safe to use from several threads."""
 
-    def __init__(self, models: ModelSet):
+    def __init__(self, models: ModelSet) -> None:
         self._models = models
         cache: dict[str, Any] = modeling.__dict__.setdefault("cached_models", {})
         cache.setdefault(_TASK, {})[MODEL_NAME] = _DlibOnnx(EmbeddingNet(models))

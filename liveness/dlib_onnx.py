@@ -131,7 +131,7 @@ class _Graph:
 
 
 def _side_after(side: int, layer: Convolution) -> int:
-    return (side + 2 * layer.padding - layer.weights.shape[2]) // layer.stride + 1
+    return int(side + 2 * layer.padding - layer.weights.shape[2]) // layer.stride + 1
 
 
 def _add_block(

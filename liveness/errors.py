@@ -71,7 +71,9 @@ class DocumentRefused(LivenessRefused):
 
     code = "document_malformed"
 
-    def __init__(self, message: str, *, field: str, position: int | None = None, found: str = "", expected: str = ""):
+    def __init__(
+        self, message: str, *, field: str, position: int | None = None, found: str = "", expected: str = ""
+    ) -> None:
         super().__init__(message)
         self.field = field
         self.position = position
@@ -238,7 +240,7 @@ class Busy(LivenessUnavailable):
 
     code = "liveness_busy"
 
-    def __init__(self, message: str, *, retry_after_s: int = 1):
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
 

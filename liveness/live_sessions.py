@@ -40,7 +40,7 @@ class LiveSession:
 class LiveSessions:
     """The registry."""
 
-    def __init__(self, limit: int):
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._sessions: dict[str, LiveSession] = {}
         self._seen: OrderedDict[bytes, str] = OrderedDict()

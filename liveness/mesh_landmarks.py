@@ -45,7 +45,7 @@ def _read_net(data: bytes, name: str) -> Any:  # noqa: ANN401 - cv2 has no types
 class BlazeFace:
     """BlazeFace short range."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes) -> None:
         self._net = _read_net(data, Role.FACE_DETECTOR.value)
         self._outputs = self._net.getUnconnectedOutLayersNames()
         centres = [
@@ -114,7 +114,7 @@ def _overlap(one: NDArray[Any], others: NDArray[Any]) -> NDArray[Any]:
 class YuNet:
     """YuNet, where a deployer's set has it."""
 
-    def __init__(self, data: bytes):
+    def __init__(self, data: bytes) -> None:
         try:
             self._net = cv2.FaceDetectorYN.create(
                 "onnx", np.frombuffer(data, np.uint8), np.empty(0, np.uint8), (320, 320)
@@ -130,17 +130,17 @@ class YuNet:
         small = cv2.resize(image, (int(width * scale), int(height * scale)), interpolation=cv2.INTER_AREA)
         self._net.setInputSize((small.shape[1], small.shape[0]))
         rows = self._net.detect(small)[1]
-        faces = [
-            FaceBox(*(row[:4] / scale).tolist(), (tuple(row[4:6] / scale), tuple(row[6:8] / scale)), float(row[14]))
-            for row in (rows if rows is not None else ())
-        ]
+        faces = []
+        for row in rows if rows is not None else ():
+            x, y, w, h, x0, y0, x1, y1 = (float(value) / scale for value in row[:8])
+            faces.append(FaceBox(x, y, w, h, ((x0, y0), (x1, y1)), float(row[14])))
         return sorted(faces, key=lambda face: -face.width * face.height)
 
 
 class MeshReader:
     """`FaceReader` over a verified models set."""
 
-    def __init__(self, models: ModelSet):
+    def __init__(self, models: ModelSet) -> None:
         cv2.setNumThreads(1)
         detector = models.read(Role.FACE_DETECTOR)
         is_onnx = models.files[Role.FACE_DETECTOR].name.endswith(".onnx")

@@ -28,14 +28,14 @@ def _session(data: bytes, role: Role) -> Any:  # noqa: ANN401 - onnxruntime has 
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - onnxruntime raises its own unrelated classes
+    except Exception as error:
         raise ModelsRefused(f"the model for {role.value} cannot be read") from error
 
 
 class EmbeddingNet:
     """The dlib face net: 150 x 150 RGB in, 128 values out."""
 
-    def __init__(self, models: ModelSet):
+    def __init__(self, models: ModelSet) -> None:
         self._session = _session(models.read(Role.FACE_EMBEDDING), Role.FACE_EMBEDDING)
 
     def run(self, rgb: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -46,7 +46,7 @@ class EmbeddingNet:
 class PassiveNets:
     """Both MiniFASNet nets; their mean for the column `live`."""
 
-    def __init__(self, models: ModelSet):
+    def __init__(self, models: ModelSet) -> None:
         self._nets = [
             (scale, _session(models.read(role), role))
             for scale, role in ((2.7, Role.PASSIVE_2_7), (4.0, Role.PASSIVE_4_0))

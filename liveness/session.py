@@ -36,6 +36,27 @@ class Challenge:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StartedSession:
+    """A liveness session as the page sees it."""
+
+    session: str
+    challenge: Challenge
+    expires_in_s: int
+    max_frames: int
+    max_batch_frames: int
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What has come so far."""
+
+    received: int
+    performed: int
+    """How many of the asked actions were seen, in order."""
+
+
 def build_challenge(nonce: str, *, at: datetime, lifetime: timedelta) -> Challenge:
     """Return the challenge of a nonce.
 

@@ -13,7 +13,7 @@ from liveness.store import CheckRow, CheckState, SessionClaim
 class SqliteStore:
     """`Store` over the service's database."""
 
-    def __init__(self, transactions: SqlTransactions):
+    def __init__(self, transactions: SqlTransactions) -> None:
         self._transactions = transactions
 
     async def add_check(self, check_key: str, sealed_request: bytes, *, created_at_s: int, expires_at_s: int) -> None:
@@ -147,6 +147,4 @@ class SqliteStore:
 
     async def _execute(self, statement: str, values: tuple[object, ...]) -> bool:
         """Run one statement; return whether it changed exactly one row."""
-        return await self._transactions.write(
-            lambda connection: connection.execute(statement, values).rowcount == 1  # type: ignore[arg-type]  # plain values
-        )
+        return await self._transactions.write(lambda connection: connection.execute(statement, values).rowcount == 1)

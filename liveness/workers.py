@@ -20,7 +20,7 @@ T = TypeVar("T")
 class FaceWorkers:
     """Runs CPU work beside the event loop."""
 
-    def __init__(self, build_reader: Callable[[], FaceReader], *, threads: int, queue: int):
+    def __init__(self, build_reader: Callable[[], FaceReader], *, threads: int, queue: int) -> None:
         """Start the threads.
 
         Args:

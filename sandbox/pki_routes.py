@@ -23,54 +23,67 @@ _MULTIPART_BOUNDARY = "gba-trust-sandbox-certificates"
 
 def build_pki_routes(pki: SandboxPki, clock: Clock = utc_now) -> list[Route]:
     """Return the routes of all authorities and of the TSA."""
+    services = _Services(pki, clock)
+    return [
+        Route("/pki/{authority}/crl", services.crl),
+        Route("/pki/{authority}/ca.cer", services.ca_certificate),
+        Route("/pki/{authority}/ocsp", services.ocsp, methods=["POST"]),
+        Route("/pki/{authority}/ocsp/{request:path}", services.ocsp, methods=["GET"]),
+        Route("/pki/{authority}/search", services.search),
+        Route("/tsa", services.timestamp, methods=["POST"]),
+    ]
 
-    def authority_of(request: Request) -> Authority | None:
-        return pki.authorities.get(request.path_params["authority"])
 
-    async def crl(request: Request) -> Response:
-        authority = authority_of(request)
+class _Services:
+    """Each method answers one request."""
+
+    def __init__(self, pki: SandboxPki, clock: Clock) -> None:
+        self._pki = pki
+        self._clock = clock
+
+    def _authority(self, request: Request) -> Authority | None:
+        return self._pki.authorities.get(request.path_params["authority"])
+
+    async def crl(self, request: Request) -> Response:
+        """The authority's CRL as of now."""
+        authority = self._authority(request)
         if authority is None:
             return _not_found()
-        return Response(await run_in_threadpool(authority.crl, clock()), media_type="application/pkix-crl")
+        return Response(await run_in_threadpool(authority.crl, self._clock()), media_type="application/pkix-crl")
 
-    async def ca_certificate(request: Request) -> Response:
-        authority = authority_of(request)
-        if authority is None:
-            return _not_found()
-        return Response(authority.certificate, media_type="application/pkix-cert")
+    async def ca_certificate(self, request: Request) -> Response:
+        """The authority's own certificate."""
+        authority = self._authority(request)
+        return (
+            _not_found() if authority is None else Response(authority.certificate, media_type="application/pkix-cert")
+        )
 
-    async def ocsp(request: Request) -> Response:
-        authority = authority_of(request)
+    async def ocsp(self, request: Request) -> Response:
+        """An OCSP answer, to POST or GET."""
+        authority = self._authority(request)
         if authority is None:
             return _not_found()
         body = await _body(request) if request.method == "POST" else _decode(request.path_params["request"])
         if body is None:
             return PlainTextResponse("request too large or not base64", 400)
-        answer = await run_in_threadpool(authority.ocsp, body, clock())
+        answer = await run_in_threadpool(authority.ocsp, body, self._clock())
         return Response(answer, media_type="application/ocsp-response")
 
-    async def search(request: Request) -> Response:
-        authority = authority_of(request)
+    async def search(self, request: Request) -> Response:
+        """The certificates under a common name."""
+        authority = self._authority(request)
         name = request.query_params.get("name")
         if authority is None or not name or len(name) > 200:
             return _not_found()
         return _certificates(await run_in_threadpool(authority.find, name))
 
-    async def timestamp(request: Request) -> Response:
+    async def timestamp(self, request: Request) -> Response:
+        """A time stamp."""
         body = await _body(request)
         if body is None or not request.headers.get("content-type", "").startswith("application/timestamp-query"):
             return PlainTextResponse("application/timestamp-query of at most 10 000 bytes is expected", 400)
-        answer = await run_in_threadpool(pki.timestamp, body, clock())
+        answer = await run_in_threadpool(self._pki.timestamp, body, self._clock())
         return Response(answer, media_type="application/timestamp-reply")
-
-    return [
-        Route("/pki/{authority}/crl", crl),
-        Route("/pki/{authority}/ca.cer", ca_certificate),
-        Route("/pki/{authority}/ocsp", ocsp, methods=["POST"]),
-        Route("/pki/{authority}/ocsp/{request:path}", ocsp, methods=["GET"]),
-        Route("/pki/{authority}/search", search),
-        Route("/tsa", timestamp, methods=["POST"]),
-    ]
 
 
 async def _body(request: Request) -> bytes | None:

@@ -37,7 +37,9 @@ client_app = build_client_app(open_store)
 
 
 @client_app.callback()
-def choose(config: Annotated[Path | None, typer.Option("--config", help="TOML file with GBA_TRUST_* names.")] = None) -> None:
+def choose(
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file with GBA_TRUST_* names.")] = None,
+) -> None:
     """Relying parties: add, show, list, update, remove, rotate-secret."""
     _chosen["config"] = config
 

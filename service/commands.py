@@ -94,7 +94,7 @@ def rotate_key(purpose: str, config: ConfigOption = None, as_json: JsonOption = 
     """Take one step of a rotation: publish a next key, then (called again) let it sign. The service must be stopped."""
     if purpose not in (*SIGNING, *SECRET):
         raise SettingsRefused(f"purposes are {', '.join((*SIGNING, *SECRET))}")
-    known: Purpose = purpose  # type: ignore[assignment]  # narrowed by the check above
+    known: Purpose = purpose
     settings = load_settings(config)
     with InstanceLock(settings.data):
         key = _ring(settings).rotate(known, at=utc_now())

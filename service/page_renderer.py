@@ -38,17 +38,20 @@ BASE_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
 }
+CSP = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+)
 
 
 class PageRenderer:
     """Renders `template` in the reader's language; the packages see it as their `PageRenderer` protocol."""
 
-    def __init__(self, packages: Sequence[Path], *, form_targets: Sequence[str] = (), demo: bool = False) -> None:
+    def __init__(self, packages: Sequence[Path], *, demo: bool = False) -> None:
         """Load templates and catalogues.
 
         Args:
             packages: package folders that may hold `pages/` and `translations/`; this package's own comes first.
-            form_targets: origins that a form of ours may lead to by redirect (upstreams, portals): CSP `form-action`.
             demo: pages say that the installation is a demonstration.
         """
         self._catalogues = {language: _catalogue(packages, language) for language in LANGUAGES}
@@ -60,16 +63,15 @@ class PageRenderer:
             lstrip_blocks=True,
         )
         self._demo = demo
-        self._csp = (
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
-            "connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-            "form-action " + " ".join(("'self'", *form_targets))
-        )
 
     def __call__(
         self, request: Request, template: str, context: Mapping[str, object], *, status: int = 200
     ) -> Response:
-        """Render one page."""
+        """Render one page.
+
+        A form whose answer redirects to another origin (consent to the portal) names that origin in the context's `form_targets`:
+        browsers hold the redirect against CSP `form-action` too.
+        """
         language = choose_language(request, context.get("ui_locales"))
         catalogue = self._catalogues[language]
 
@@ -86,7 +88,9 @@ class PageRenderer:
             "demo": self._demo,
         }
         html = self._environment.get_template(template).render(shown)
-        response = HTMLResponse(html, status, headers={**BASE_HEADERS, "Content-Security-Policy": self._csp})
+        response = HTMLResponse(
+            html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context.get("form_targets"))}
+        )
         response.headers["Content-Language"] = language
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(
@@ -98,6 +102,11 @@ class PageRenderer:
                 secure=request.url.scheme == "https",
             )
         return response
+
+
+def _policy(form_targets: object) -> str:
+    targets = [str(target) for target in form_targets] if isinstance(form_targets, tuple | list) else []
+    return CSP + " ".join(("form-action 'self'", *targets))
 
 
 def choose_language(request: Request, ui_locales: object = None) -> str:

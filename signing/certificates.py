@@ -55,6 +55,7 @@ class Certificate:
         ocsp_no_check: id-pkix-ocsp-nocheck is present.
         unhandled_critical: names of critical extensions that are not processed here.
         country: countryName of the subject.
+        common_name: of the subject.
     """
 
     der: bytes
@@ -82,6 +83,7 @@ class Certificate:
     ocsp_no_check: bool
     unhandled_critical: tuple[str, ...]
     country: str | None
+    common_name: str | None
 
     @property
     def sha256(self) -> str:
@@ -111,7 +113,7 @@ def parse_certificate(der: bytes) -> Certificate:
         return _read(x509.Certificate.load(der, strict=True), der)
     except CmsMalformed:
         raise
-    except Exception as error:  # noqa: BLE001 - untrusted bytes meet asn1crypto
+    except Exception as error:
         raise CmsMalformed("a certificate cannot be read") from error
 
 
@@ -124,7 +126,7 @@ def _read(parsed: x509.Certificate, der: bytes) -> Certificate:
     extended = parsed.extended_key_usage_value
     policies = parsed.certificate_policies_value
     identifier, authority = parsed.key_identifier_value, parsed.authority_key_identifier_value
-    country = parsed.subject.native.get("country_name")
+    country, common_name = (parsed.subject.native.get(part) for part in ("country_name", "common_name"))
     return Certificate(
         der=der,
         subject=parsed.subject.dump(),
@@ -151,6 +153,7 @@ def _read(parsed: x509.Certificate, der: bytes) -> Certificate:
         ocsp_no_check=parsed.ocsp_no_check_value is not None,
         unhandled_critical=tuple(sorted(parsed.critical_extensions - _HANDLED_CRITICAL)),
         country=country if isinstance(country, str) else None,
+        common_name=common_name if isinstance(common_name, str) else None,
     )
 
 

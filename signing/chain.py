@@ -95,7 +95,9 @@ def _check_validity(path: Path, control: ProvenTime) -> None:
         raise Unsatisfied(SubIndication.NOT_YET_VALID, "the certificate was not valid yet")  # cl. 5.5.4 step 5 a i
     for certificate in path.certificates:
         if not certificate.covers(control.at):
-            raise Unsatisfied(SubIndication.OUT_OF_BOUNDS_NO_POE, "a certificate had expired, and nothing proves an earlier time")
+            raise Unsatisfied(
+                SubIndication.OUT_OF_BOUNDS_NO_POE, "a certificate had expired, and nothing proves an earlier time"
+            )
 
 
 def _check_anchor(path: Path, control: ProvenTime) -> None:

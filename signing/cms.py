@@ -139,7 +139,7 @@ def parse_signed_data(der: bytes) -> ParsedSignedData:
         return _read(info["content"])
     except CmsMalformed:
         raise
-    except Exception as error:  # noqa: BLE001 - untrusted bytes meet asn1crypto
+    except Exception as error:
         raise CmsMalformed("the signature value cannot be read") from error
 
 

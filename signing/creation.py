@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signing import cms_builder
+from signing.certificates import parse_certificate
 from signing.cms_builder import SignerMaterial, Suite
 from signing.config import DocumentLimits
 from signing.document import SignedDocument, digest_parts, read
@@ -117,7 +118,7 @@ class PreparedSignature:
             gap[1],
             base64.b64decode(str(found["attributes"])),
             signer,
-            SignatureLevel(found["level"]),
+            SignatureLevel(str(found["level"])),
             str(found["field"]),
         )
 
@@ -145,9 +146,7 @@ def prepare(
     signer = SignerMaterial(certificate, chain, cms_builder.suite_for(certificate, pss=options.pss))
     field = options.field or _free_field(existing)
     room = cms_builder.largest_size(signer, TIMESTAMP_ROOM_BYTES if options.level is SignatureLevel.B_T else 0)
-    request = FieldRequest(
-        field, at, options.reason, options.location, box=options.box, appearance=options.appearance
-    )
+    request = FieldRequest(field, at, options.reason, options.location, box=options.box, appearance=options.appearance)
     reserved = engine.reserve(document, request, room)
     _check_container(reserved, document, room)
     digest = _digest(reserved, signer.suite.digest)
@@ -155,6 +154,27 @@ def prepare(
     return PreparedSignature(
         reserved.data, reserved.gap_start, reserved.gap_end, attributes, signer, options.level, field
     )
+
+
+def reserve_timestamp(
+    document: bytes, room_bytes: int, at: datetime, engine: PdfEngine, limits: DocumentLimits | None = None
+) -> ReservedDocument:
+    """Write the container of a document time stamp (EN 319 142-1 cl. 5.4.3).
+
+    Raises:
+        DocumentRefused: as `prepare`.
+    """
+    field = _free_field(_read_signable(document, limits), reuse=False)
+    reserved = engine.reserve(document, FieldRequest(field, at, sub_filter="ETSI.RFC3161"), room_bytes)
+    _check_container(reserved, document, room_bytes)
+    return reserved
+
+
+def appearance_lines(certificate: bytes, at: datetime, reason: str | None) -> tuple[str, ...]:
+    """Return the lines shown in a visible field; the container's built-in face has Latin letters only, so others are left out."""
+    names = parse_certificate(certificate).common_name or "the holder of the certificate"
+    lines = (f"Digitally signed by {names}", f"{at:%Y-%m-%d %H:%M:%S UTC}", reason or "")
+    return tuple(line for line in lines if line and line.isascii())
 
 
 def embed(prepared: PreparedSignature, signature: bytes, timestamp: bytes | None = None) -> bytes:
@@ -223,8 +243,8 @@ def _read_signable(document: bytes, limits: DocumentLimits | None) -> SignedDocu
     return from_raw
 
 
-def _free_field(existing: SignedDocument) -> str:
-    if existing.empty_fields:
+def _free_field(existing: SignedDocument, *, reuse: bool = True) -> str:
+    if reuse and existing.empty_fields:
         return existing.empty_fields[0]
     taken = set(existing.field_names)
     return next(name for name in (f"Signature{number}" for number in range(1, 10_000)) if name not in taken)
@@ -247,4 +267,3 @@ def _digest(reserved: ReservedDocument, algorithm: str) -> bytes:
 
 def _b64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-

@@ -22,7 +22,7 @@ def parse_pdf_date(text: str) -> datetime | None:
     offset = timedelta(hours=int(found["zone_hour"] or 0), minutes=int(found["zone_minute"] or 0))
     try:
         zone = timezone(-offset if found["sign"] == "-" else offset)
-        return datetime(**parts, tzinfo=zone).astimezone(UTC)  # type: ignore[arg-type]  # names and ints from _DEFAULTS
+        return datetime(**parts, tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

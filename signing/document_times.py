@@ -80,7 +80,12 @@ def _judge(
     except Unsatisfied as failure:
         finding = failure.finding
         report = TimestampReport(
-            kind, judged.report.time, judged.report.signer, finding.sub_indication.indication, finding.sub_indication, finding.detail
+            kind,
+            judged.report.time,
+            judged.report.signer,
+            finding.sub_indication.indication,
+            finding.sub_indication,
+            finding.detail,
         )
         # The proof stands: the covered bytes did exist then. What came later is the matter of the signatures.
         return DocumentTime(embedded.field, embedded.covered_end, report, judged.proof, IntegrityVerdict.MODIFIED)

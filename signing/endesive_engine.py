@@ -49,7 +49,7 @@ class EndesiveEngine:
             return _reserve(document, field, contents_bytes)
         except SigningError:
             raise
-        except Exception as error:  # noqa: BLE001 - an unknown document meets endesive and pypdf
+        except Exception as error:
             raise DocumentRefused("the document cannot be prepared for signing") from error
 
 
@@ -80,20 +80,18 @@ def _reserve(document: bytes, field: FieldRequest, contents_bytes: int) -> Reser
     }
     previous = PdfReader(io.BytesIO(document), strict=True)
     container = _Container()
-    container._makepdf(  # noqa: SLF001 - endesive has no call that stops before the CMS is made
-        previous, request, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True
-    )
+    container._makepdf(previous, request, "sha256", zeros, None, (), None, None, mode="sign", use_signingdate=True)
     first = previous.trailer.get("/ID")
     kept = first.get_object()[0].original_bytes if first is not None else secrets.token_bytes(16)
-    container._ID = ArrayObject([ByteStringObject(kept), ByteStringObject(secrets.token_bytes(16))])  # noqa: SLF001
+    container._ID = ArrayObject([ByteStringObject(kept), ByteStringObject(secrets.token_bytes(16))])
     update = io.BytesIO()
-    container._write(update, previous, len(document))  # noqa: SLF001
+    container._write(update, previous, len(document))
     return _with_byte_range(document, update.getvalue(), zeros)
 
 
 def _with_byte_range(document: bytes, update: bytes, zeros: bytes) -> ReservedDocument:
     token = b"<" + zeros + b">"
-    blank = b"[ " + b" ".join([endesive_cms._WNumberObject.Format % 0] * 4) + b" ]"  # noqa: SLF001
+    blank = b"[ " + b" ".join([endesive_cms._WNumberObject.Format % 0] * 4) + b" ]"
     at = update.find(token)
     if at < 0 or update.find(token, at + 1) >= 0 or update.count(blank) != 1:
         raise DocumentRefused("the place of the signature in the written update is not clear")

@@ -54,7 +54,9 @@ class EvidenceFetcher:
         """Fetch for all pairs at once, within the limits."""
         pairs = list(dict.fromkeys(lacking))
         found = await asyncio.gather(*(self._one(pair) for pair in pairs[: self._limits.max_fetches]))
-        result = Evidence(missing=tuple(f"{_name(pair)}: too many fetches" for pair in pairs[self._limits.max_fetches :]))
+        result = Evidence(
+            missing=tuple(f"{_name(pair)}: too many fetches" for pair in pairs[self._limits.max_fetches :])
+        )
         for item in found:
             result = result.joined(item)
         return result

@@ -119,7 +119,7 @@ class Finding:
     detail: str
 
 
-class Unsatisfied(Exception):  # noqa: N818 - it is a verdict that travels, not an error of ours
+class Unsatisfied(Exception):
     """A rule of the validation process that is not satisfied; caught where the signature's verdict is formed."""
 
     def __init__(self, sub_indication: SubIndication, detail: str) -> None:

@@ -31,7 +31,8 @@ def check_permitted(change: Modification, signature: EmbeddedSignature, policy: 
     """
     if change is Modification.OTHER:
         raise Unsatisfied(
-            SubIndication.SIG_CONSTRAINTS_FAILURE, "the document was changed after signing in a way that is not permitted"
+            SubIndication.SIG_CONSTRAINTS_FAILURE,
+            "the document was changed after signing in a way that is not permitted",
         )
     if change is Modification.FORM_FILLING:
         declared = signature.locks_fields or (signature.declared_permission or 0) >= 2

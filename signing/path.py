@@ -61,7 +61,10 @@ def find_paths(end_entity: Certificate, pool: Iterable[Certificate], anchors: Se
 
 
 def _extend(
-    chain: tuple[Certificate, ...], candidates: dict[bytes, list[Certificate]], anchors: Sequence[Anchor], budget: _Budget
+    chain: tuple[Certificate, ...],
+    candidates: dict[bytes, list[Certificate]],
+    anchors: Sequence[Anchor],
+    budget: _Budget,
 ) -> Iterator[Path]:
     last = chain[-1]
     for anchor in anchors:
@@ -144,7 +147,7 @@ def check_time_stamping_usage(certificate: Certificate) -> None:
     Raises:
         Unsatisfied: CHAIN_CONSTRAINTS_FAILURE.
     """
-    alone = certificate.extended_key_usage == {_TIME_STAMPING}
+    alone = certificate.extended_key_usage == frozenset({_TIME_STAMPING})
     usage = certificate.key_usage is None or bool(certificate.key_usage & {"digital_signature", "non_repudiation"})
     if not alone or not certificate.extended_key_usage_critical or not usage or certificate.is_ca:
         raise Unsatisfied(SubIndication.CHAIN_CONSTRAINTS_FAILURE, "the certificate is not for time stamps alone")
@@ -160,7 +163,5 @@ def check_algorithms(path: Path, region: Region, at: datetime, *, digest: str, p
         for certificate in path.certificates:
             check_suitable(key_kind(certificate.spki), region, at, digest=digest)
     except (AlgorithmRefused, KeyRefused) as error:
-        code = (
-            SubIndication.CRYPTO_CONSTRAINTS_FAILURE if proven else SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE
-        )
+        code = SubIndication.CRYPTO_CONSTRAINTS_FAILURE if proven else SubIndication.CRYPTO_CONSTRAINTS_FAILURE_NO_POE
         raise Unsatisfied(code, str(error)) from error

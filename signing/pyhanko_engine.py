@@ -6,12 +6,14 @@ Rules:   works on every kind of cross-reference; keeps what the document has; ex
 
 import io
 
+from asn1crypto import crl, ocsp, x509
 from pyhanko.pdf_utils.generic import pdf_name
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.sign.fields import SigFieldSpec, SigSeedSubFilter
 from pyhanko.sign.signers.cms_embedder import PdfCMSEmbedder, SigAppearanceSetup, SigIOSetup, SigObjSetup
 from pyhanko.sign.signers.pdf_byterange import DocumentTimestamp, PdfSignedData, SignatureObject
+from pyhanko.sign.validation.dss import DocumentSecurityStore
 from pyhanko.stamp import TextStampStyle
 
 from signing.engine import FieldRequest, ReservedDocument
@@ -29,7 +31,7 @@ class PyHankoEngine:
             return _reserve(document, field, contents_bytes)
         except SigningError:
             raise
-        except Exception as error:  # noqa: BLE001 - an unknown document meets pyHanko
+        except Exception as error:
             raise DocumentRefused("the document cannot be prepared for signing") from error
 
 
@@ -37,7 +39,9 @@ def _reserve(document: bytes, field: FieldRequest, contents_bytes: int) -> Reser
     writer = IncrementalPdfFileWriter(io.BytesIO(document), strict=False)
     page, *rectangle = field.box or (0,)
     specification = SigFieldSpec(
-        field.name, on_page=page, box=tuple(rectangle) if field.box else None  # type: ignore[arg-type]  # four numbers
+        field.name,
+        on_page=page,
+        box=tuple(rectangle) if field.box else None,
     )
     steps = PdfCMSEmbedder(new_field_spec=specification).write_cms(field.name, writer)
     next(steps)
@@ -69,3 +73,29 @@ def _style(lines: tuple[str, ...]) -> TextStampStyle:
     text = "\n".join(line.replace("%", "%%") for line in lines)
     layout = SimpleBoxLayoutRule(AxisAlignment.ALIGN_MIN, AxisAlignment.ALIGN_MID, margins=Margins(4, 4, 4, 4))
     return TextStampStyle(stamp_text=text, inner_content_layout=layout, border_width=0, background_opacity=0)
+
+
+def add_validation_data(
+    document: bytes, certificates: tuple[bytes, ...], crls: tuple[bytes, ...], ocsp_responses: tuple[bytes, ...]
+) -> bytes:
+    """Return the document with validation data added to its DSS in an incremental update (EN 319 142-1 cl. 5.4.2).
+
+    What the store holds already stays. No VRI dictionary is written: it is optional and says nothing that a validator may trust.
+
+    Raises:
+        DocumentRefused: the document or the data cannot be used.
+    """
+    try:
+        writer = IncrementalPdfFileWriter(io.BytesIO(document), strict=False)
+        DocumentSecurityStore.supply_dss_in_writer(
+            writer,
+            None,
+            certs=[x509.Certificate.load(item) for item in certificates],
+            ocsps=[ocsp.OCSPResponse.load(item) for item in ocsp_responses],
+            crls=[crl.CertificateList.load(item) for item in crls],
+        )
+        output = io.BytesIO()
+        writer.write(output)
+    except Exception as error:
+        raise DocumentRefused("validation data cannot be added to the document") from error
+    return output.getvalue()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from signing.errors import RequestRefused
 from signing.model import (
     Indication,
     IntegrityVerdict,
@@ -114,8 +115,30 @@ class ValidationReport:
         if self.error is not None:
             return f"The file could not be judged: {self.error.detail}."
         if not self.signatures:
-            return "The file carries no signature." if not self.document_timestamps else "The file carries time stamps only."
+            return (
+                "The file carries no signature."
+                if not self.document_timestamps
+                else "The file carries time stamps only."
+            )
         return " ".join(_sentence(item) for item in self.signatures)
+
+
+def narrowed(report: ValidationReport, purpose: str, file: str = "") -> Json:
+    """Return the report's JSON; with a purpose, only its standing rows.
+
+    Raises:
+        RequestRefused: the trust list knows no such purpose.
+    """
+    found = report.to_json(file)
+    if not purpose:
+        return found
+    signatures = found["signatures"]
+    for signature in signatures if isinstance(signatures, list) else []:
+        rows = [row for row in signature["standing"] if row["purpose"] == purpose]
+        if signature["standing"] and not rows:
+            raise RequestRefused("the trust list knows no such purpose")
+        signature["standing"] = rows
+    return found
 
 
 def worst_indication(found: Iterable[Indication]) -> Indication:

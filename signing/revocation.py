@@ -213,9 +213,9 @@ def _parse_crl(der: bytes) -> _Crl | None:
         if point is not None:
             only_users = bool(point["only_contains_user_certs"].native)
             only_ca = bool(point["only_contains_ca_certs"].native)
-            partial = bool(point["indirect_crl"].native or point["only_contains_attribute_certs"].native) or not isinstance(
-                point["only_some_reasons"], core.Void
-            )
+            partial = bool(
+                point["indirect_crl"].native or point["only_contains_attribute_certs"].native
+            ) or not isinstance(point["only_some_reasons"], core.Void)
         return _Crl(
             issuer=parsed.issuer.dump(),
             this_update=tbs["this_update"].native.astimezone(UTC),

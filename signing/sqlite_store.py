@@ -1,13 +1,14 @@
 """Signing transactions in SQLite.
 
 Owns:    the SQL over `signing_transactions` and `signing_documents` (migration 0005). Leaves connections to the host.
-Rules:   documents and prepared states are sealed, bound to transaction and kind; times are whole microseconds.
+Rules:   documents, and what tells of a person, are sealed, bound to transaction and kind; times are whole microseconds.
 """
 
+import json
 import sqlite3
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from signing.model import SignatureLevel
 from signing.ports import PersonalDataCipher, SqlTransactions
@@ -15,20 +16,23 @@ from signing.store import DocumentKind
 from signing.transaction_model import Transaction, TransactionStatus
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COLUMNS = (
-    "id", "client_id", "client_name", "region", "citizen", "document_name", "document_sha256", "reason", "level", "status",
-    "changed_at_us", "created_at_us", "deadline_us", "connector", "reference", "comparison_code", "approval_url",
-    "prepared_state", "error_code", "error_detail", "report",
-)  # fmt: skip
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM signing_transactions"  # noqa: S608 - constant column names
-_INSERT = (
-    f"INSERT INTO signing_transactions ({', '.join(_COLUMNS)}, idempotency_key) "  # noqa: S608 - constant column names
-    f"VALUES ({', '.join('?' * (len(_COLUMNS) + 1))})"
-)
-_UPDATE = (
-    "UPDATE signing_transactions SET status = ?, changed_at_us = ?, connector = ?, reference = ?, comparison_code = ?, "
-    "approval_url = ?, prepared_state = ?, error_code = ?, error_detail = ?, report = ? WHERE id = ?"
-)
+_FIXED = ("id", "client_id", "client_name", "region", "citizen", "document_sha256", "level")
+_CHANGING = ("status", "changed_at", "created_at", "deadline", "connector", "reference", "approval_url",
+             "error_code", "error_detail")  # fmt: skip
+_SEALED = ("document_name", "reason", "comparison_code")
+_TIMES = frozenset({"changed_at", "created_at", "deadline"})
+
+
+def _column(name: str) -> str:
+    return f"{name}_us" if name in _TIMES else name
+
+
+_COLUMNS = ", ".join(map(_column, (*_FIXED, *_CHANGING)))
+_SELECT = f"SELECT {_COLUMNS}, sealed_details FROM signing_transactions"  # noqa: S608 - constant column names
+_MARKS = ", ".join("?" * (len(_FIXED) + len(_CHANGING) + 2))
+_INSERT = f"INSERT INTO signing_transactions ({_COLUMNS}, sealed_details, idempotency_key) VALUES ({_MARKS})"  # noqa: S608 - constants
+_ASSIGNMENTS = ", ".join(f"{_column(name)} = ?" for name in _CHANGING)
+_UPDATE = f"UPDATE signing_transactions SET {_ASSIGNMENTS}, sealed_details = ? WHERE id = ?"  # noqa: S608 - constants
 
 
 class SqliteStore:
@@ -40,7 +44,7 @@ class SqliteStore:
 
     async def create(self, transaction: Transaction, document: bytes, idempotency_key: str | None) -> Transaction:
         """See `Store.create`."""
-        sealed = self._seal(transaction.id, DocumentKind.ORIGINAL, document)
+        sealed = self._seal_documents(transaction.id, {DocumentKind.ORIGINAL: document})
 
         def work(connection: sqlite3.Connection) -> Transaction:
             if idempotency_key is not None:
@@ -48,9 +52,10 @@ class SqliteStore:
                     f"{_SELECT} WHERE client_id = ? AND idempotency_key = ?", (transaction.client_id, idempotency_key)
                 ).fetchone()
                 if row is not None:
-                    return _from_row(row)
-            connection.execute(_INSERT, (*_to_row(transaction), idempotency_key))
-            _put_document(connection, transaction.id, DocumentKind.ORIGINAL, sealed)
+                    return self._from_row(row)
+            values = (*_values(transaction, _FIXED + _CHANGING), self._details(transaction), idempotency_key)
+            connection.execute(_INSERT, values)
+            _put_documents(connection, transaction.id, sealed)
             return transaction
 
         return await self._database.write(work)
@@ -67,20 +72,18 @@ class SqliteStore:
         self,
         transaction_id: str,
         work: Callable[[Transaction], Transaction | None],
-        document: tuple[DocumentKind, bytes] | None = None,
+        documents: Mapping[DocumentKind, bytes] | None = None,
     ) -> Transaction | None:
         """See `Store.change`."""
-        sealed = None if document is None else self._seal(transaction_id, *document)
+        sealed = self._seal_documents(transaction_id, documents or {})
 
         def run(connection: sqlite3.Connection) -> Transaction | None:
             row = connection.execute(f"{_SELECT} WHERE id = ?", (transaction_id,)).fetchone()
-            changed = None if row is None else work(_from_row(row))
+            changed = None if row is None else work(self._from_row(row))
             if changed is None:
                 return None
-            values = dict(zip(_COLUMNS, _to_row(changed), strict=True))
-            connection.execute(_UPDATE, (*(values[name] for name in _UPDATED), transaction_id))
-            if document is not None and sealed is not None:
-                _put_document(connection, transaction_id, document[0], sealed)
+            connection.execute(_UPDATE, (*_values(changed, _CHANGING), self._details(changed), transaction_id))
+            _put_documents(connection, transaction_id, sealed)
             return changed
 
         return await self._database.write(run)
@@ -90,7 +93,8 @@ class SqliteStore:
 
         def work(connection: sqlite3.Connection) -> bytes | None:
             row = connection.execute(
-                "SELECT sealed FROM signing_documents WHERE transaction_id = ? AND kind = ?", (transaction_id, kind.value)
+                "SELECT sealed FROM signing_documents WHERE transaction_id = ? AND kind = ?",
+                (transaction_id, kind.value),
             ).fetchone()
             return None if row is None else bytes(row[0])
 
@@ -101,62 +105,63 @@ class SqliteStore:
         """See `Store.purge`."""
 
         def work(connection: sqlite3.Connection) -> int:
-            moment = _micros(before)
+            moment = (_micros(before),)
             connection.execute(
                 "DELETE FROM signing_documents WHERE transaction_id IN "
                 "(SELECT id FROM signing_transactions WHERE deadline_us < ?)",
-                (moment,),
+                moment,
             )
-            return connection.execute("DELETE FROM signing_transactions WHERE deadline_us < ?", (moment,)).rowcount
+            return connection.execute("DELETE FROM signing_transactions WHERE deadline_us < ?", moment).rowcount
 
         return await self._database.write(work)
 
     async def _one(self, condition: str, value: str) -> Transaction | None:
         def work(connection: sqlite3.Connection) -> Transaction | None:
             row = connection.execute(f"{_SELECT} WHERE {condition}", (value,)).fetchone()
-            return None if row is None else _from_row(row)
+            return None if row is None else self._from_row(row)
 
         return await self._database.read(work)
 
-    def _seal(self, transaction_id: str, kind: DocumentKind, document: bytes) -> bytes:
-        return self._cipher.seal(document, purpose=_purpose(transaction_id, kind))
+    def _seal_documents(
+        self, transaction_id: str, documents: Mapping[DocumentKind, bytes]
+    ) -> dict[DocumentKind, bytes]:
+        return {
+            kind: self._cipher.seal(content, purpose=_purpose(transaction_id, kind))
+            for kind, content in documents.items()
+        }
 
+    def _details(self, transaction: Transaction) -> bytes:
+        plain = json.dumps({name: getattr(transaction, name) for name in _SEALED}).encode()
+        return self._cipher.seal(plain, purpose=f"signing.details.{transaction.id}")
 
-_UPDATED = (
-    "status", "changed_at_us", "connector", "reference", "comparison_code", "approval_url", "prepared_state", "error_code",
-    "error_detail", "report",
-)  # fmt: skip
+    def _from_row(self, row: tuple[Any, ...]) -> Transaction:
+        *plain, sealed = row
+        values = dict(zip(_FIXED + _CHANGING, plain, strict=True))
+        details = self._cipher.open(bytes(sealed), purpose=f"signing.details.{values['id']}")
+        values.update(json.loads(details))
+        for name in _TIMES:
+            values[name] = _EPOCH + timedelta(microseconds=values[name])
+        values["level"] = SignatureLevel(values["level"])
+        values["status"] = TransactionStatus(values["status"])
+        return Transaction(**values)
 
 
 def _purpose(transaction_id: str, kind: DocumentKind) -> str:
     return f"signing.document.{kind.value}.{transaction_id}"
 
 
-def _put_document(connection: sqlite3.Connection, transaction_id: str, kind: DocumentKind, sealed: bytes) -> None:
-    connection.execute(
-        "DELETE FROM signing_documents WHERE transaction_id = ? AND kind = ?", (transaction_id, kind.value)
-    )
-    connection.execute(
-        "INSERT INTO signing_documents (transaction_id, kind, sealed) VALUES (?, ?, ?)",
-        (transaction_id, kind.value, sealed),
-    )
+def _put_documents(connection: sqlite3.Connection, transaction_id: str, sealed: Mapping[DocumentKind, bytes]) -> None:
+    for kind, content in sealed.items():
+        place = (transaction_id, kind.value)
+        connection.execute("DELETE FROM signing_documents WHERE transaction_id = ? AND kind = ?", place)
+        connection.execute(
+            "INSERT INTO signing_documents (transaction_id, kind, sealed) VALUES (?, ?, ?)", (*place, content)
+        )
 
 
-def _to_row(transaction: Transaction) -> tuple[str | int | None, ...]:
-    row: list[str | int | None] = []
-    for item in fields(transaction):
-        value = getattr(transaction, item.name)
-        row.append(_micros(value) if isinstance(value, datetime) else value)
-    return tuple(row)
-
-
-def _from_row(row: tuple[object, ...]) -> Transaction:
-    values = {item.name: value for item, value in zip(fields(Transaction), row, strict=True)}
-    for name in ("changed_at", "created_at", "deadline"):
-        values[name] = _EPOCH + timedelta(microseconds=int(str(values[name])))
-    values["level"] = SignatureLevel(str(values["level"]))
-    values["status"] = TransactionStatus(str(values["status"]))
-    return Transaction(**values)  # type: ignore[arg-type]  # the columns are those of the value, in order
+def _values(transaction: Transaction, names: tuple[str, ...]) -> list[str | int | None]:
+    found = [getattr(transaction, name) for name in names]
+    return [_micros(value) if isinstance(value, datetime) else value for value in found]
 
 
 def _micros(moment: datetime) -> int:

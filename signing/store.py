@@ -2,10 +2,10 @@
 
 Owns:    the Protocol of the store. Leaves SQL to `sqlite_store`.
 Rules:   `change` is the only way to another state, and compares before it writes: of two that try, one wins;
-         documents are kept sealed.
+         documents and what tells of a person are kept sealed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -14,11 +14,16 @@ from signing.transaction_model import Transaction
 
 
 class DocumentKind(StrEnum):
-    """Which version of a transaction's document."""
+    """What is kept with a transaction."""
 
     ORIGINAL = "original"
     PREPARED = "prepared"
+    """The document with its empty gap."""
+    STATE = "state"
+    """`PreparedSignature.state`."""
     SIGNED = "signed"
+    REPORT = "report"
+    """JSON of our validation of the signed document."""
 
 
 class Store(Protocol):
@@ -40,14 +45,14 @@ class Store(Protocol):
         self,
         transaction_id: str,
         work: Callable[[Transaction], Transaction | None],
-        document: tuple[DocumentKind, bytes] | None = None,
+        documents: Mapping[DocumentKind, bytes] | None = None,
     ) -> Transaction | None:
         """Read, decide and write in one database transaction.
 
         Args:
             transaction_id: which one.
             work: returns the changed value, or None to leave it as it is.
-            document: stored with it when it changes.
+            documents: stored with it when it changes.
 
         Returns:
             The changed value, or None when nothing was changed.

@@ -67,7 +67,7 @@ def parse_timestamp(der: bytes) -> ParsedTimestamp:
         )
     except CmsMalformed:
         raise
-    except Exception as error:  # noqa: BLE001 - untrusted bytes meet asn1crypto
+    except Exception as error:
         raise CmsMalformed("the time stamp cannot be read") from error
 
 

@@ -61,7 +61,9 @@ def judge_token(
             digest=token.signed_data.digest_algorithm,
         )
         if token.time > control.at + _CLOCK_SKEW:
-            raise Unsatisfied(SubIndication.TIMESTAMP_ORDER_FAILURE, "the time stamp is later than its own proof of existence")
+            raise Unsatisfied(
+                SubIndication.TIMESTAMP_ORDER_FAILURE, "the time stamp is later than its own proof of existence"
+            )
     except Unsatisfied as failure:
         finding = failure.finding
     except SigningError as error:
@@ -72,6 +74,11 @@ def judge_token(
         report = TimestampReport(kind, token.time, signer, Indication.TOTAL_PASSED)
         return JudgedToken(report, intact, ProvenTime(min(token.time, control.at), proven=True, source=kind))
     report = TimestampReport(
-        kind, token.time if token else None, signer, finding.sub_indication.indication, finding.sub_indication, finding.detail
+        kind,
+        token.time if token else None,
+        signer,
+        finding.sub_indication.indication,
+        finding.sub_indication,
+        finding.detail,
     )
     return JudgedToken(report, intact, None)

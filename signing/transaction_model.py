@@ -82,10 +82,8 @@ class Transaction:
         reference: the upstream's, once it took the request.
         comparison_code: digits shown on both sides.
         approval_url: where the browser goes to approve.
-        prepared_state: `PreparedSignature.state`.
         error_code: why it was refused.
         error_detail: one sentence, safe to show.
-        report: JSON of our validation of the signed document.
     """
 
     id: str
@@ -105,10 +103,8 @@ class Transaction:
     reference: str | None = None
     comparison_code: str | None = None
     approval_url: str | None = None
-    prepared_state: str | None = None
     error_code: str | None = None
     error_detail: str | None = None
-    report: str | None = None
 
     def status_at(self, at: datetime) -> TransactionStatus:
         """The status that counts: an open transaction past its deadline is expired."""

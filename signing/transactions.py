@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from signing.config import SigningConfig
-from signing.creation import PreparedSignature, SigningOptions, accept_output, embed
+from signing.creation import PreparedSignature, SigningOptions, accept_output, appearance_lines, embed
 from signing.errors import (
     AccessRefused,
     DocumentTooLarge,
@@ -234,16 +234,17 @@ class SigningTransactions:
     ) -> Transaction:
         certificates = await signer.certificates(citizen.signer)
         document = await self.document(taken.id, DocumentKind.ORIGINAL)
-        options = SigningOptions(level=taken.level, reason=taken.reason or None)
+        at = self._parts.clock()
+        lines = appearance_lines(certificates.end_entity, at, taken.reason)
+        options = SigningOptions(level=taken.level, reason=taken.reason or None, appearance=lines)
         prepared = await self._parts.workers.prepare(
-            document, certificates.end_entity, certificates.chain, options, self._parts.clock()
+            document, certificates.end_entity, certificates.chain, options, at
         )
         kept = await self._move(
             taken.id,
             TransactionStatus.STARTING,
             keep=True,
-            document=(DocumentKind.PREPARED, prepared.document),
-            prepared_state=prepared.state(),
+            documents={DocumentKind.PREPARED: prepared.document, DocumentKind.STATE: prepared.state().encode()},
         )
         if kept is None:
             raise TransactionState("the transaction was closed meanwhile")
@@ -272,7 +273,8 @@ class SigningTransactions:
 
     async def _finish(self, taken: Transaction, signature: RemoteSignature) -> None:
         document = await self.document(taken.id, DocumentKind.PREPARED)
-        prepared = PreparedSignature.from_state(taken.prepared_state or "", document)
+        state = await self.document(taken.id, DocumentKind.STATE)
+        prepared = PreparedSignature.from_state(state.decode(), document)
         if not hmac.compare_digest(signature.certificate, prepared.signer.certificate):
             # The certificate is named in what was signed (ESS), so this signature cannot fit the document.
             raise SignatureRejected("the upstream signed with another certificate", "NO_SIGNING_CERTIFICATE_FOUND")
@@ -281,17 +283,18 @@ class SigningTransactions:
             stamp = await self._parts.timestamps.stamp(signature.signature)
         output = embed(prepared, signature.signature, stamp)
         at = self._parts.clock()
-        report = await self._parts.workers.validate(
-            output, self._parts.snapshot(at), DEFAULT, at, self._parts.evidence
-        )
+        report = await self._parts.workers.validate(output, self._parts.snapshot(at), DEFAULT, at, self._parts.evidence)
         if report.error is not None:
             raise SignatureRejected("our own validation could not judge the signature", report.error.code)
         accept_output(report, prepared.field, prepared.level, trusted=True)
+        shown = report.to_json(taken.document_name)
         done = await self._move(
             taken.id,
             TransactionStatus.SIGNED,
-            document=(DocumentKind.SIGNED, output),
-            report=json.dumps(report.to_json(taken.document_name), ensure_ascii=False),
+            documents={
+                DocumentKind.SIGNED: output,
+                DocumentKind.REPORT: json.dumps(shown, ensure_ascii=False).encode(),
+            },
         )
         if done is None:
             raise TransactionState("the transaction was closed meanwhile")
@@ -312,7 +315,7 @@ class SigningTransactions:
         status: TransactionStatus,
         *,
         keep: bool = False,
-        document: tuple[DocumentKind, bytes] | None = None,
+        documents: Mapping[DocumentKind, bytes] | None = None,
         **values: str | None,
     ) -> Transaction | None:
         """Write another state where it may follow; None where it may not."""
@@ -324,12 +327,10 @@ class SigningTransactions:
                 return None
             return replace(now, status=status, changed_at=at, **values)  # type: ignore[arg-type]  # text columns only
 
-        return await self._parts.store.change(transaction_id, work, document)
+        return await self._parts.store.change(transaction_id, work, documents)
 
     async def _close(self, found: Transaction, error: SigningError) -> None:
-        closed = await self._move(
-            found.id, TransactionStatus.REFUSED, error_code=error.code, error_detail=str(error)
-        )
+        closed = await self._move(found.id, TransactionStatus.REFUSED, error_code=error.code, error_detail=str(error))
         if closed is not None:
             await self._parts.audit.record("signing.refused", correlation=found.id, outcome=error.code)
 
@@ -345,9 +346,7 @@ class SigningTransactions:
                 "signing.acknowledged", correlation=found.id, outcome=error.code, detail={"result": outcome.value}
             )
             return
-        await self._parts.audit.record(
-            "signing.acknowledged", correlation=found.id, detail={"result": outcome.value}
-        )
+        await self._parts.audit.record("signing.acknowledged", correlation=found.id, detail={"result": outcome.value})
 
 
 def _check_demand(demand: SigningDemand, config: SigningConfig) -> None:

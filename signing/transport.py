@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def encode(value: object) -> Any:  # noqa: ANN401 - JSON
     """Return plain JSON data for a value."""
-    if value is None or isinstance(value, bool | int) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, bool | int) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Enum):
         return value.name
@@ -58,7 +58,7 @@ def _decode(kind: Any, data: Any) -> Any:  # noqa: ANN401 - any declared type
         return _decode(choices[0], data)
     if origin is tuple:
         return _decode_tuple(typing.get_args(kind), data)
-    if dataclasses.is_dataclass(kind):
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         hints = _hints(kind)
         return kind(**{item.name: _decode(hints[item.name], data[item.name]) for item in dataclasses.fields(kind)})
     return _decode_plain(kind, data)

@@ -37,7 +37,10 @@ class TimestampClient:
         Raises:
             TsaUnavailable: no answer, a refusal, or an answer to something else.
         """
-        digest = hashlib.sha256(data).digest()
+        return await self.stamp_digest(hashlib.sha256(data).digest())
+
+    async def stamp_digest(self, digest: bytes) -> bytes:
+        """Return a token over a SHA-256 digest; raises as `stamp`."""
         nonce = secrets.randbits(63) | 1 << 62
         headers = {"Content-Type": "application/timestamp-query"}
         try:
@@ -66,7 +69,7 @@ def read_response(content: bytes, digest: bytes, nonce: int) -> bytes:
         response = tsp.TimeStampResp.load(content, strict=True)
         status = response["status"]["status"].native
         token = response["time_stamp_token"].dump() if status in ("granted", "granted_with_mods") else b""
-    except Exception as error:  # noqa: BLE001 - a foreign answer meets asn1crypto
+    except Exception as error:
         raise TsaUnavailable("the time-stamping authority's answer cannot be read") from error
     if not token:
         raise TsaUnavailable("the time-stamping authority refused to stamp")

@@ -226,13 +226,17 @@ class _SignatureProcess:
         self.timestamps.extend(item.report for item in covering)
         best = latest
         for token in self.parsed.timestamps if self.parsed else ():
-            judged = judge_token(token, [self.parsed.signature] if self.parsed else [], self.time_anchors, self.material, latest)
+            judged = judge_token(
+                token, [self.parsed.signature] if self.parsed else [], self.time_anchors, self.material, latest
+            )
             self.timestamps.append(judged.report)
             self.has_valid_token = self.has_valid_token or judged.intact
             if judged.proof is None:
                 self.warnings.append("a time stamp does not count: " + judged.report.detail)
             elif latest.proven and judged.proof.at > latest.at:
-                raise Unsatisfied(SubIndication.TIMESTAMP_ORDER_FAILURE, "a time stamp is later than one that covers it")
+                raise Unsatisfied(
+                    SubIndication.TIMESTAMP_ORDER_FAILURE, "a time stamp is later than one that covers it"
+                )
             elif not best.proven or judged.proof.at < best.at:
                 best = judged.proof
         return best
@@ -253,13 +257,17 @@ class _SignatureProcess:
 
     def _accept(self) -> None:
         if self._format() is SignatureFormat.UNKNOWN and not self.embedded.problems:
-            raise Unsatisfied(SubIndication.FORMAT_FAILURE, "the /SubFilter is not one of a signature that can be judged")
+            raise Unsatisfied(
+                SubIndication.FORMAT_FAILURE, "the /SubFilter is not one of a signature that can be judged"
+            )
         if self.parsed is None:
             return
         if self.parsed.digest_algorithm not in SUITABLE_DIGESTS:
             raise Unsatisfied(SubIndication.CRYPTO_CONSTRAINTS_FAILURE, "the digest algorithm is too weak")
         if not self.parsed.ess and self.material.policy.requires_signing_certificate_attribute:
-            raise Unsatisfied(SubIndication.SIG_CONSTRAINTS_FAILURE, "the signature does not name its certificate (ESS)")
+            raise Unsatisfied(
+                SubIndication.SIG_CONSTRAINTS_FAILURE, "the signature does not name its certificate (ESS)"
+            )
 
     def _format(self) -> SignatureFormat:
         found = _SUPPORTED_FORMATS.get(self.embedded.sub_filter, SignatureFormat.UNKNOWN)

@@ -8,7 +8,6 @@ Rules:   1 one child, one file, then exit; limits on CPU, memory and time; no ne
 Spec:    the project's interfaces: 30 s CPU and 1 GiB a file
 """
 
-import contextlib
 import json
 import os
 import pickle
@@ -26,13 +25,13 @@ from typing import Any, NoReturn
 from signing import pyhanko_diff  # noqa: F401 - loaded once here, so that no child pays for it
 from signing.anchors import NamedRoot
 from signing.config import DocumentLimits, WorkerLimits
-from signing.creation import PreparedSignature, SigningOptions, prepare
+from signing.creation import PreparedSignature, SigningOptions, prepare, reserve_timestamp
 from signing.endesive_engine import EndesiveEngine
 from signing.engine import PdfEngine
 from signing.errors import EngineRefused, SigningError
 from signing.model import Evidence
 from signing.policy import Policy
-from signing.pyhanko_engine import PyHankoEngine
+from signing.pyhanko_engine import PyHankoEngine, add_validation_data
 from signing.transport import encode
 from signing.validation import judge
 from trust_lists.model import TrustService
@@ -85,6 +84,26 @@ class PrepareJob:
     limits: DocumentLimits
 
 
+@dataclass(frozen=True, slots=True)
+class TimestampJob:
+    """Make room for a document time stamp."""
+
+    document: bytes
+    room_bytes: int
+    at: datetime
+    limits: DocumentLimits
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationDataJob:
+    """Add validation data to the document's store."""
+
+    document: bytes
+    certificates: tuple[bytes, ...]
+    crls: tuple[bytes, ...]
+    ocsp_responses: tuple[bytes, ...]
+
+
 def run_judge(job: JudgeJob) -> tuple[Any, bytes]:
     """Return the judgement as JSON data, and no attachment."""
     judged = judge(job.document, job.evidence, job.anchors, job.policy, job.at, job.limits)
@@ -109,7 +128,23 @@ def prepare_with_engines(job: PrepareJob) -> PreparedSignature:
     return prepare(job.document, job.certificate, job.chain, job.options, engine, job.at, job.limits)
 
 
-_JOBS: dict[type, Callable[[Any], tuple[Any, bytes]]] = {JudgeJob: run_judge, PrepareJob: run_prepare}
+def run_timestamp(job: TimestampJob) -> tuple[Any, bytes]:
+    """Return the offsets of the gap, and the document as attachment."""
+    reserved = reserve_timestamp(job.document, job.room_bytes, job.at, PyHankoEngine(), job.limits)
+    return [reserved.gap_start, reserved.gap_end], reserved.data
+
+
+def run_validation_data(job: ValidationDataJob) -> tuple[Any, bytes]:
+    """Return the document as attachment."""
+    return None, add_validation_data(job.document, job.certificates, job.crls, job.ocsp_responses)
+
+
+_JOBS: dict[type, Callable[[Any], tuple[Any, bytes]]] = {
+    JudgeJob: run_judge,
+    PrepareJob: run_prepare,
+    TimestampJob: run_timestamp,
+    ValidationDataJob: run_validation_data,
+}
 
 
 def write_frame(stream: socket.socket, *parts: bytes) -> None:
@@ -156,9 +191,13 @@ def _serve_one(stream: socket.socket) -> None:
         answer, attachment = _JOBS[type(job)](job)
         write_frame(stream, json.dumps({"result": answer}).encode(), attachment)
     except SigningError as error:
-        write_frame(stream, json.dumps({"error": type(error).__name__, "code": error.code, "detail": str(error)}).encode(), b"")
+        write_frame(
+            stream, json.dumps({"error": type(error).__name__, "code": error.code, "detail": str(error)}).encode(), b""
+        )
     except MemoryError:
-        write_frame(stream, json.dumps({"error": "WorkerUnavailable", "detail": "the file needs too much memory"}).encode(), b"")
+        write_frame(
+            stream, json.dumps({"error": "WorkerUnavailable", "detail": "the file needs too much memory"}).encode(), b""
+        )
 
 
 def _child(stream: socket.socket) -> NoReturn:
@@ -201,11 +240,3 @@ def plain_anchors(items: Any) -> PlainAnchors:  # noqa: ANN401 - any `TrustAncho
             for item in items.anchors()
         )
     )
-
-
-if __name__ == "__main__":
-    # As a script this module would be `__main__`, and pickled jobs could not be found in it.
-    from signing import worker
-
-    with contextlib.suppress(KeyboardInterrupt):
-        worker.serve(sys.argv[1])

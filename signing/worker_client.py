@@ -22,6 +22,7 @@ from signing import errors
 from signing.anchors import TrustAnchors
 from signing.config import DocumentLimits, WorkerLimits
 from signing.creation import PreparedSignature, SigningOptions
+from signing.engine import ReservedDocument
 from signing.errors import SigningError, WorkerUnavailable
 from signing.evidence import EvidenceSource
 from signing.model import Evidence
@@ -30,12 +31,15 @@ from signing.qualification import qualify
 from signing.report import ReportError, ValidationReport
 from signing.transport import decode
 from signing.validation import Judgement
-from signing.worker import JudgeJob, PrepareJob, plain_anchors
+from signing.worker import JudgeJob, PrepareJob, TimestampJob, ValidationDataJob, plain_anchors
 from trust_lists.snapshot import Snapshot
 
 _MAX_ANSWER_BYTES = 400_000_000
-_EVIDENCE_ROUNDS = 3
+_EVIDENCE_ROUNDS = 4
+"""The last one judges with everything that could be had."""
 _HEADER = struct.Struct(">Q")
+Anchors = Snapshot | TrustAnchors
+Job = JudgeJob | PrepareJob | TimestampJob | ValidationDataJob
 
 
 class PdfWorkers:
@@ -72,31 +76,31 @@ class PdfWorkers:
             self._folder = None
 
     async def validate(
-        self,
-        document: bytes,
-        anchors: Snapshot | TrustAnchors,
-        policy: Policy,
-        at: datetime,
-        source: EvidenceSource,
-        evidence: Evidence | None = None,
+        self, document: bytes, anchors: Anchors, policy: Policy, at: datetime, source: EvidenceSource
     ) -> ValidationReport:
         """Validate a file, fetching the revocation data that turns out to be lacking; always returns a report."""
-        gathered = evidence or Evidence()
+        return (await self.validate_and_gather(document, anchors, policy, at, source))[0]
+
+    async def validate_and_gather(
+        self, document: bytes, anchors: Anchors, policy: Policy, at: datetime, source: EvidenceSource
+    ) -> tuple[ValidationReport, Evidence]:
+        """The same; also return the evidence that was fetched."""
+        gathered = Evidence()
         asked: set[tuple[bytes, bytes]] = set()
+        travelling = plain_anchors(anchors)
         try:
             for _ in range(_EVIDENCE_ROUNDS):
-                job = JudgeJob(document, gathered, plain_anchors(anchors), policy, at, self._document)
+                job = JudgeJob(document, gathered, travelling, policy, at, self._document)
                 judged = decode(Judgement, (await self._run(job))[0])
                 lacking = [pair for pair in judged.lacking if pair not in asked]
                 if not lacking:
                     break
                 asked.update(lacking)
                 gathered = gathered.joined(await source.gather(lacking))
-            else:
-                judged = decode(Judgement, (await self._run(_again(job, gathered)))[0])
         except SigningError as error:
-            return ValidationReport.unreadable(ReportError(error.code, str(error)), at, policy.name)
-        return qualify(judged.report, anchors) if isinstance(anchors, Snapshot) else judged.report
+            return ValidationReport.unreadable(ReportError(error.code, str(error)), at, policy.name), gathered
+        report = judged.report
+        return (qualify(report, anchors) if isinstance(anchors, Snapshot) else report), gathered
 
     async def prepare(
         self,
@@ -112,7 +116,18 @@ class PdfWorkers:
         state, written = await self._run(job)
         return PreparedSignature.from_state(state, written)
 
-    async def _run(self, job: JudgeJob | PrepareJob) -> tuple[Any, bytes]:
+    async def reserve_timestamp(self, document: bytes, room_bytes: int, at: datetime) -> ReservedDocument:
+        """Make room for a document time stamp; see `creation.reserve_timestamp`."""
+        gap, written = await self._run(TimestampJob(document, room_bytes, at, self._document))
+        return ReservedDocument(written, int(gap[0]), int(gap[1]))
+
+    async def add_validation_data(
+        self, document: bytes, certificates: tuple[bytes, ...], crls: tuple[bytes, ...], responses: tuple[bytes, ...]
+    ) -> bytes:
+        """Add validation data to the document's store."""
+        return (await self._run(ValidationDataJob(document, certificates, crls, responses)))[1]
+
+    async def _run(self, job: Job) -> tuple[Any, bytes]:
         async with self._slots:
             path = await self._ready()
             try:
@@ -143,7 +158,7 @@ class PdfWorkers:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     "-m",
-                    "signing.worker",
+                    "signing.worker_main",
                     str(self._folder / "socket"),
                     stdin=asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
@@ -151,10 +166,6 @@ class PdfWorkers:
                 if self._process.stdout is None or await self._process.stdout.readline() != b"ready\n":
                     raise WorkerUnavailable("the limited process does not start")
             return str((self._folder or Path()) / "socket")
-
-
-def _again(job: JudgeJob, evidence: Evidence) -> JudgeJob:
-    return JudgeJob(job.document, evidence, job.anchors, job.policy, job.at, job.limits)
 
 
 async def _read_frame(reader: asyncio.StreamReader) -> bytes:

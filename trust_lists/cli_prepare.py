@@ -216,7 +216,8 @@ def agreement_enact(
     if len(names) != 2 or not set(names) <= set(Region):
         raise typer.BadParameter("expected two regions, e.g. hk,gd", param_hint="--between")
     regions = (Region(names[0]), Region(names[1]))
-    change_draft(repo, as_json, lambda d: enact_agreement(d, agreement_id, regions, tuple(purpose), name, moment(at)))
+    when = moment(at)
+    change_draft(repo, as_json, lambda d: enact_agreement(d, agreement_id, regions, tuple(purpose), name, when))
 
 
 @_agreement.command("repeal")
@@ -227,7 +228,8 @@ def agreement_repeal(
     as_json: JsonOption = False,
 ) -> None:
     """Repeal an agreement; two regions sign."""
-    change_draft(repo, as_json, lambda draft: repeal_agreement(draft, agreement_id, moment(at)))
+    when = moment(at)
+    change_draft(repo, as_json, lambda draft: repeal_agreement(draft, agreement_id, when))
 
 
 @_key.command("new")

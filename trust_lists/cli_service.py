@@ -82,7 +82,8 @@ def service_set_status(
     wanted = next((known for known in ServiceStatus if known.word == status), None)
     if wanted is None:
         raise typer.BadParameter("a status is granted, suspended or withdrawn", param_hint="STATUS")
-    change_draft(repo, as_json, lambda draft: set_status(draft, service_id, wanted, moment(at)))
+    when = moment(at)
+    change_draft(repo, as_json, lambda draft: set_status(draft, service_id, wanted, when))
 
 
 @service.command("end-admission")
@@ -93,4 +94,5 @@ def service_end_admission(
     as_json: JsonOption = False,
 ) -> None:
     """End a service's admission; two regions sign, also against the third."""
-    change_draft(repo, as_json, lambda draft: end_admission(draft, service_id, moment(at)))
+    when = moment(at)
+    change_draft(repo, as_json, lambda draft: end_admission(draft, service_id, when))

@@ -69,10 +69,10 @@ def parse_region_list(data: bytes) -> RegionList:
     """
     document = members(parse_object(data, max_bytes=MAX_SECTION_BYTES), "list", _LIST)
     info = members(document["ListAndSchemeInformation"], "ListAndSchemeInformation", _INFORMATION)
-    if info["LoTEVersionIdentifier"] != 1 or info["LoTEType"] != LIST_TYPE:
-        refuse("ListAndSchemeInformation", "another version or type of list")
-    if info["HistoricalInformationPeriod"] != HISTORY_NEVER_REMOVED:
-        refuse("HistoricalInformationPeriod", "history is never removed from this list")
+    number(info["LoTEVersionIdentifier"], "LoTEVersionIdentifier", most=1)
+    if info["LoTEType"] != LIST_TYPE:
+        refuse("LoTEType", "another type of list")
+    number(info["HistoricalInformationPeriod"], "HistoricalInformationPeriod", least=HISTORY_NEVER_REMOVED, most=65535)
     region = parse_territory(info["SchemeTerritory"], "SchemeTerritory")
     parsed = RegionList(
         region=region,
@@ -209,9 +209,10 @@ def _parse_certificate(value: object, where: str) -> bytes:
 
 def _parse_supply_point(value: object, where: str) -> SupplyPoint:
     point = members(value, where, _SUPPLY)
-    if point["ServiceType"] not in SUPPLY_KINDS:
+    kind = text(point["ServiceType"], f"{where}.ServiceType")
+    if kind not in SUPPLY_KINDS:
         refuse(f"{where}.ServiceType", "an unknown kind of supply point")
-    return SupplyPoint(point["ServiceType"], text(point["uriValue"], f"{where}.uriValue", pattern=_URI))
+    return SupplyPoint(kind, text(point["uriValue"], f"{where}.uriValue", pattern=_URI))
 
 
 def parse_territory(value: object, where: str) -> Region:
@@ -234,14 +235,13 @@ def _parse_local_text(value: object, where: str) -> LocalText:
 
 
 def _parse_uri(value: object, where: str) -> str:
-    uris = sequence(
-        value,
-        where,
-        lambda item, place: text(members(item, place, _LANG_URI)["uriValue"], place, pattern=_URI),
-        least=1,
-        most=1,
-    )
-    return uris[0]
+    return sequence(value, where, _parse_local_uri, least=1, most=1)[0]
+
+
+def _parse_local_uri(value: object, where: str) -> str:
+    entry = members(value, where, _LANG_URI)
+    text(entry["lang"], where, pattern=_LANGUAGE, most=32)
+    return text(entry["uriValue"], where, pattern=_URI)
 
 
 def parse_words(value: object, where: str) -> tuple[str, ...]:

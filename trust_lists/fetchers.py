@@ -7,6 +7,7 @@ Rules:   no more bytes are read than the request allows, no redirect is followed
 
 import asyncio
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ import httpx
 
 from trust_lists.bundle import FileRequest
 from trust_lists.config import ReaderPolicy
-from trust_lists.errors import ListMalformed, TrustListNotLoaded
+from trust_lists.errors import ListMalformed, TrustListError, TrustListNotLoaded
 from trust_lists.store import read_file
 
 
@@ -97,7 +98,9 @@ class CopyFetcher:
     async def fetch(self, request: FileRequest) -> bytes | None:
         """Return the copy's bytes when they have the hash that the request names."""
         if request.sha256 is not None:
-            held = await asyncio.to_thread(read_file, self._copy, request)
+            held: bytes | None = None
+            with suppress(TrustListError):  # a copy that cannot be read is as good as none
+                held = await asyncio.to_thread(read_file, self._copy, request)
             if held is not None and hashlib.sha256(held).hexdigest() == request.sha256:
                 return held
         return await self._other.fetch(request)

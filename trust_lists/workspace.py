@@ -185,7 +185,7 @@ class Workspace:
 
 def _parse_officer(value: object, where: str) -> Officer:
     entry = members(value, where, _OFFICER)
-    if entry["Region"] not in set(Region):
+    if entry["Region"] not in list(Region):
         raise DraftRefused(f"{where}: a region is hk, mo or gd")
     region, name = Region(entry["Region"]), text(entry["Name"], f"{where}.Name", most=64)
     return Officer(region, name, public_key(_pem(entry["PublicKey"], where), region, name))

@@ -5,16 +5,22 @@ Rules:   everything is made from one portrait and a seed; a clip is a list of (m
          synthetic on both sides: good for plumbing, geometry and named attacks; no evaluation of attack detection
 """
 
+import os
 from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 
 from liveness.landmarks import FaceReader
+from liveness.mesh_landmarks import MeshReader
 from liveness.model import Action
+from liveness.models import ModelSet
 from sandbox.clips import attacks
 from sandbox.clips.head import Head, Image, Movement, frame_portrait
 from sandbox.clips.scripts import movements, times
+from service.settings import default_models_folder
 
 Clip = list[tuple[int, bytes]]
 _NOISE = 2.0
@@ -50,7 +56,7 @@ _DIGITAL = frozenset({"digital_puppet", "frozen_tail", "repeated_frame"})
 class ClipStudio:
     """Makes clips; keeps the heads it has made."""
 
-    def __init__(self, reader: FaceReader):
+    def __init__(self, reader: FaceReader) -> None:
         self._reader = reader
         self._heads: dict[bytes, Head] = {}
 
@@ -104,3 +110,24 @@ class ClipStudio:
             plain = np.clip(noisy, 0, 255).astype(np.uint8)
             clip.append((t_ms, cv2.imencode(".jpg", plain, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()))
         return clip
+
+
+def genuine(portrait: bytes, actions: Sequence[str], seed: int) -> Clip:
+    """Return what the person of the portrait does for the challenge, read by this machine's face models."""
+    return studio(models_folder()).genuine(portrait, [Action(action) for action in actions], seed)
+
+
+def still_photo(portrait: bytes, actions: Sequence[str], seed: int) -> Clip:
+    """Return a print of the portrait held before the camera for as long as the challenge takes."""
+    return studio(models_folder()).attack("still_photo", portrait, [Action(action) for action in actions], seed)
+
+
+@lru_cache(maxsize=1)
+def studio(models: Path) -> ClipStudio:
+    """Return the process's studio."""
+    return ClipStudio(MeshReader(ModelSet.load(models)))
+
+
+def models_folder() -> Path:
+    """Return where this machine's face models are."""
+    return Path(os.environ.get("GBA_TRUST_MODELS_DIR") or default_models_folder())

@@ -120,8 +120,7 @@ def two_faces(one: Head, other: Head, moves: Sequence[Movement]) -> list[Image]:
 
 
 def _beside(frame: Image, small: Image) -> Image:
-    height, width = frame.shape[:2]
-    out = _shifted(frame, Movement(dx=-width * 0.2))
+    out = _shifted(frame, Movement(dx=-frame.shape[1] * 0.2))
     patch = small[:, small.shape[1] // 5 : -small.shape[1] // 5]
     out[-patch.shape[0] :, -patch.shape[1] :] = patch
     return out

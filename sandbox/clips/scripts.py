@@ -16,8 +16,8 @@ FRAME_MS = 140
 REACTION_MS = 350
 
 _MOVEMENTS: dict[Action, tuple[Movement, ...]] = {
-    Action.TURN_LEFT: tuple(Movement(yaw=angle) for angle in (8, 18, 27, 27, 18, 6)),
-    Action.TURN_RIGHT: tuple(Movement(yaw=-angle) for angle in (8, 18, 27, 27, 18, 6)),
+    Action.TURN_LEFT: tuple(Movement(yaw=angle) for angle in (9, 20, 30, 31, 20, 7)),
+    Action.TURN_RIGHT: tuple(Movement(yaw=-angle) for angle in (9, 20, 30, 31, 20, 7)),
     Action.NOD: tuple(Movement(pitch=angle) for angle in (6, 14, 19, 12, 4)),
     Action.BLINK: tuple(Movement(blink=share) for share in (0.5, 1.0, 1.0, 0.5)),
     Action.OPEN_MOUTH: tuple(Movement(mouth=share) for share in (0.4, 0.9, 1.0, 0.5)),

@@ -4,7 +4,7 @@ Owns:    what the citizen does in the browser, and reading the portal's evidence
 """
 
 import json
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from sandbox.errand.browser import Page
 from sandbox.errand.context import Errand, StepResult, text
@@ -25,7 +25,7 @@ async def start_login(errand: Errand) -> tuple[StepResult, Page]:
     errand.browser.on_redirect(lambda url: _choose_persona(errand, url))
     page = await errand.browser.open(text(started, "authorize_url"))
     _refuse_error_page(page)
-    page = await errand.browser.submit(page, button=errand.connector, stop=_is_permit)
+    page = await errand.browser.open(_choice(page, errand.connector), stop=_is_permit)
     if not _is_permit(page.url):
         _refuse_error_page(page)
         page = await errand.browser.wait(page, stop=_is_permit)
@@ -68,6 +68,14 @@ async def finish_login(errand: Errand, onward: str) -> StepResult:
         f"at its own level {upstream.get('level')!r}, pairwise sub, verified_claims with permit and liveness evidence"
     )
     return StepResult(4, "tokens", proven, "ID token (JWT, ES256)")
+
+
+def _choice(page: Page, connector: str) -> str:
+    """Return where the row of this upstream on the login choice page leads."""
+    target = f"/login/with/{connector}"
+    if f'href="{target}"' not in page.html:
+        raise ErrandFailed("upstream_not_offered", f"the login choice page does not offer {connector}")
+    return urljoin(page.url, target)
 
 
 def _choose_persona(errand: Errand, url: str) -> str:

@@ -4,10 +4,12 @@ Owns:    typing the document, answering the challenge with a clip made now, the 
 Leaves:  every judgement to the service.
 """
 
+import asyncio
 import base64
 import hashlib
 import json
 import struct
+import time
 from collections.abc import Sequence
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,7 +27,7 @@ from sandbox.portraits import portrait
 BATCH = 8
 COORDINATE_BYTES = 32
 Frame = tuple[int, bytes]
-"""Milliseconds since the first frame, JPEG."""
+"""Milliseconds (of the clip, later of the session), JPEG."""
 
 
 class SessionKey:
@@ -57,10 +59,13 @@ async def show_permit(errand: Errand, page: Page) -> tuple[StepResult, str]:
     await errand.send("POST", f"{api}/checks/{check}/document", {"number": persona.permit_number, "mrz": list(mrz)})
     key = SessionKey()
     challenge = await errand.send("POST", f"{api}/checks/{check}/liveness", {"public_key": key.public_jwk()})
-    frames = capture(errand, challenge)
-    answer = await send_frames(errand, api, challenge, frames, key)
+    given = time.monotonic()
+    clip = await asyncio.to_thread(capture, errand, challenge)
+    first_ms = int((time.monotonic() - given) * 1000)
+    frames = [(first_ms + t_ms, jpeg) for t_ms, jpeg in clip]
+    answer = await send_frames(errand, api, challenge, frames, key, given=given)
     if errand.tamper == "replayed-liveness":
-        await send_frames(errand, api, challenge, frames, key)
+        await send_frames(errand, api, challenge, frames, key, given=given)
     if answer.get("decision") != "pass":
         reasons = [str(reason) for reason in _list(answer, "reasons")]
         raise ErrandFailed(_main_reason(reasons), f"liveness decided {answer.get('decision')}: {', '.join(reasons)}")
@@ -84,9 +89,9 @@ def capture(errand: Errand, challenge: dict[str, object]) -> Sequence[Frame]:
 
 
 async def send_frames(
-    errand: Errand, api: str, challenge: dict[str, object], frames: Sequence[Frame], key: SessionKey
+    errand: Errand, api: str, challenge: dict[str, object], frames: Sequence[Frame], key: SessionKey, *, given: float
 ) -> dict[str, object]:
-    """Send the frames in batches, then the signed end of their chain; return the verdict."""
+    """Send the frames in batches as they are taken, then the signed end of their chain; return the verdict."""
     session, nonce = text(challenge, "session"), text(challenge, "nonce")
     chain = hashlib.sha256(nonce.encode()).digest()
     for index, (t_ms, jpeg) in enumerate(frames):
@@ -96,6 +101,7 @@ async def send_frames(
             {"index": start + offset, "t_ms": t_ms, "jpeg": base64.b64encode(jpeg).decode()}
             for offset, (t_ms, jpeg) in enumerate(frames[start : start + BATCH])
         ]
+        await asyncio.sleep(max(0.0, given + frames[start : start + BATCH][-1][0] / 1000 - time.monotonic()))
         await errand.send("POST", f"{api}/liveness/{session}/frames", {"frames": batch})
     signature = key.sign(nonce.encode() + chain + struct.pack(">I", len(frames)))
     return await errand.send(

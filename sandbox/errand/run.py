@@ -69,8 +69,13 @@ async def run_errand(
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gba-errand-", dir=work) as folder:
         async with _errand(addresses, tamper, Path(folder)) as errand:
+
+            def done(step: StepResult) -> None:
+                summary.steps.append(step)
+                say(step)
+
             try:
-                await _steps(errand, lambda step: (summary.steps.append(step), say(step)))
+                await _steps(errand, done)
                 summary.ok = True
             except ErrandFailed as refusal:
                 _note_refusal(summary, refusal, fault)
@@ -84,7 +89,7 @@ async def run_errand(
     return summary
 
 
-async def _steps(errand: Errand, done: Callable[[StepResult], object]) -> None:
+async def _steps(errand: Errand, done: Callable[[StepResult], None]) -> None:
     done(await publish_list(errand))
     login_line, permit_page = await start_login(errand)
     done(login_line)

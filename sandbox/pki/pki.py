@@ -202,9 +202,7 @@ class SandboxPki:
             spec.id: Authority(spec, PkiFiles(directory / spec.id), base_url, at) for spec in _AUTHORITIES
         }
         tsa = self.authorities["tsa"]
-        key, certificate = tsa._delegate(  # noqa: SLF001 - the same module
-            "tsu", "TSU 1", _AUTHORITIES[-1], profiles.TIME_STAMPING, at
-        )
+        key, certificate = tsa._delegate("tsu", "TSU 1", _AUTHORITIES[-1], profiles.TIME_STAMPING, at)
         self._unit = timestamping.TimeStampUnit(key, certificate, profiles.TSA_POLICY_OID)
         self.tsa_url = f"{base_url}/tsa"
 

@@ -62,9 +62,7 @@ def answer(
     return _successful(responses, responder, nonce_bytes, at)
 
 
-def _successful(
-    responses: list[dict[str, object]], responder: Responder, nonce: bytes | None, at: datetime
-) -> bytes:
+def _successful(responses: list[dict[str, object]], responder: Responder, nonce: bytes | None, at: datetime) -> bytes:
     certificate = x509.Certificate.load(responder.certificate)
     data: dict[str, object] = {
         "responder_id": ocsp.ResponderId(
@@ -114,10 +112,8 @@ def _is_ours(cert_id: ocsp.CertId, ca_certificate: bytes) -> bool:
     def digest(data: bytes) -> bytes:
         return hashlib.new(algorithm, data, usedforsecurity=False).digest()
 
-    return (
-        cert_id["issuer_name_hash"].native == digest(ca.subject.dump())
-        and cert_id["issuer_key_hash"].native == digest(_key_bits(ca))
-    )  # fmt: skip
+    named = (cert_id["issuer_name_hash"].native, cert_id["issuer_key_hash"].native)
+    return named == (digest(ca.subject.dump()), digest(_key_bits(ca)))
 
 
 def _key_bits(certificate: x509.Certificate) -> bytes:

@@ -40,10 +40,10 @@ def build_portal_routes(portal: Portal) -> list[BaseRoute]:
 
 
 def _page_routes(portal: Portal) -> list[BaseRoute]:
-    async def front(_: Request) -> Response:
+    async def front(_request: Request) -> Response:
         return _page("start.html")
 
-    async def start(_: Request) -> Response:
+    async def start(_request: Request) -> Response:
         browser = secrets.token_urlsafe(16)
         _, url = await portal.start(browser=browser)
         response = RedirectResponse(url, 303)
@@ -62,7 +62,7 @@ def _page_routes(portal: Portal) -> list[BaseRoute]:
         errand = await portal.post_document(request.path_params["errand"])
         return RedirectResponse(str(errand.sign_url), 303)
 
-    async def style(_: Request) -> Response:
+    async def style(_request: Request) -> Response:
         return Response((_FOLDER / "style.css").read_bytes(), media_type="text/css")
 
     return [

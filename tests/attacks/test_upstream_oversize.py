@@ -1,5 +1,9 @@
 """Attack: more bytes than anybody needs, to our callback door, to our client, to the simulator."""
 
+import asyncio
+import zlib
+from dataclasses import replace
+
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -9,7 +13,7 @@ from starlette.routing import Route
 
 from idp.connectors.iam_smart import IamSmartConnector
 from idp.errors import UpstreamError, UpstreamNotGenuine
-from tests.support.iam_smart import STATE, Cipher, joined
+from tests.support.iam_smart import STATE, Cipher, joined, serving
 
 
 @pytest.fixture
@@ -62,12 +66,12 @@ async def test_a_query_of_many_kilobytes(wire):
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 async def test_an_endless_reply_is_cut_off(wire, encoding):
     """Also one that is small on the wire and large when unpacked."""
-    import zlib
 
     async def endless():
         packer = zlib.compressobj(wbits=31)
         while True:
             piece = b" " * 65_536
+            await asyncio.sleep(0)
             yield packer.compress(piece) if encoding == "gzip" else piece
 
     async def answer(request: Request) -> Response:
@@ -75,9 +79,7 @@ async def test_an_endless_reply_is_cut_off(wire, encoding):
         return StreamingResponse(endless(), headers={"Content-Encoding": encoding} if encoding == "gzip" else {})
 
     upstream = Starlette(routes=[Route("/iam-smart/api/v1/security/getKey", answer, methods=["POST"])])
-    async with _serving(upstream) as address:
-        from dataclasses import replace
-
+    async with serving(upstream) as address:
         config = replace(wire.config, base_url=f"{address}/iam-smart")
         async with httpx.AsyncClient(trust_env=False) as http:
             connector = IamSmartConnector(config, wire.store, Cipher(), http, wire.clock, wire.trail)
@@ -85,9 +87,3 @@ async def test_an_endless_reply_is_cut_off(wire, encoding):
                 await connector.exchange("txn-1", query=f"state={STATE}&code=abc", state=STATE)
     assert refused.value.code == "upstream_envelope_malformed"
     assert wire.database.rows("iam_smart_pending") == []
-
-
-def _serving(app: Starlette):
-    from tests.support.iam_smart import serving
-
-    return serving(app)

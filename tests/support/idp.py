@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -186,6 +187,12 @@ class PermitPeer:
         return code
 
 
+@lru_cache(maxsize=1)
+def page_renderer() -> PageRenderer:
+    """The service's own renderer, with our templates and catalogues."""
+    return PageRenderer([ROOT / "service", ROOT / "idp"])
+
+
 class Provider:
     """The provider under test, and its surroundings."""
 
@@ -212,7 +219,7 @@ class Provider:
             cipher=self.cipher,
             audit=self.trail,
             clock=self.clock,
-            render=PageRenderer([ROOT / "service", ROOT / "idp"]),
+            render=page_renderer(),
         )
         self.issuer = issuer
         self.app = Starlette(routes=[Mount("/", routes=build_routes(self.deps))])

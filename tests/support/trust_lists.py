@@ -148,9 +148,13 @@ def make_certificate(
     ).dump()
 
 
-@lru_cache
 def authority(name: str, kind: str = "p256") -> Ca:
     """A CA that is made once in a test run."""
+    return _authority(name, kind)
+
+
+@lru_cache
+def _authority(name: str, kind: str) -> Ca:
     key = new_key(kind)
     return Ca(name, key, make_certificate(name, key, name, key, ca=True))
 
@@ -210,7 +214,9 @@ class Offices:
     def draft(self) -> Draft:
         return draft_of(self.published.snapshot)
 
-    def staged(self, draft: Draft, joint: tuple[Region, ...] = (Region.HK, Region.GD), at: datetime | None = None) -> Staged:
+    def staged(
+        self, draft: Draft, joint: tuple[Region, ...] = (Region.HK, Region.GD), at: datetime | None = None
+    ) -> Staged:
         """Stage a draft and sign every role as it should be, the joint one by the regions named."""
         staged = stage(draft, self.roster, self.published, at or self.clock(), self.policy)
         for role in roles_touched(staged):

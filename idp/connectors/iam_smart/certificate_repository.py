@@ -56,7 +56,7 @@ class CertificateRepository:
             timeout=self._timeout.total_seconds(),
             follow_redirects=False,
         ) as response:
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():  # never unpacked: a packed reply is no reply
                 body += chunk
                 if len(body) > MAX_ANSWER_BYTES:
                     raise UpstreamUnavailable("the certificate repository answers with too much")

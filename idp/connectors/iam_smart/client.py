@@ -182,7 +182,7 @@ class IamSmartClient:
         )
         data = bytearray()
         async with request as response:
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():  # never unpacked: a packed reply is no reply
                 data += chunk
                 if len(data) > self._config.max_reply_bytes:
                     raise EnvelopeMalformed

@@ -1,0 +1,65 @@
+{{/*
+What the service is told: settings, and which Secret holds which file. One list each, read by the ConfigMap and the Deployment.
+*/}}
+
+{{- define "gba-trust.secretFolder" -}}/run/gba-trust/secrets{{- end -}}
+{{- define "gba-trust.dataFolder" -}}/var/lib/gba-trust{{- end -}}
+{{- define "gba-trust.modelsFolder" -}}/var/lib/gba-trust-models{{- end -}}
+
+{{/* A YAML list of {setting, secret, key, file}: every file that comes from a Secret. */}}
+{{- define "gba-trust.secretFiles" -}}
+{{- with .Values.secrets.keyEncryptionKey }}
+- {setting: KEY_ENCRYPTION_KEY_FILE, secret: {{ .existingSecret }}, key: {{ .key }}, file: key-encryption-key}
+{{- end }}
+{{- if .Values.settings.trustList.url }}
+{{- with .Values.secrets.trustListRoot }}
+- {setting: TRUST_LIST_ROOT_FILE, secret: {{ .existingSecret }}, key: {{ .key }}, file: trust-list-root.json}
+{{- end }}
+{{- end }}
+{{- if .Values.settings.iamSmart.enabled }}
+{{- with .Values.secrets.iamSmartCredentials }}
+- {setting: IAM_SMART_CREDENTIALS_FILE, secret: {{ .existingSecret }}, key: {{ .key }}, file: iam-smart-credentials.json}
+{{- end }}
+{{- end }}
+{{- if .Values.settings.permitAuthority.enabled }}
+{{- with .Values.secrets.permitAuthority }}
+- {setting: PERMIT_AUTHORITY_KEY_FILE, secret: {{ .existingSecret }}, key: {{ .privateKey }}, file: permit-authority-client.key}
+- {setting: PERMIT_AUTHORITY_PUBLIC_KEY_FILE, secret: {{ .existingSecret }}, key: {{ .publicKey }}, file: permit-authority.pub}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* A YAML map of settings, without the prefix. */}}
+{{- define "gba-trust.settings" -}}
+MODE: production
+DATA: {{ include "gba-trust.dataFolder" . }}
+ISSUER: {{ .Values.settings.issuer }}
+{{- if has "liveness" .Values.parts }}
+MODELS_DIR: {{ include "gba-trust.modelsFolder" . }}
+{{- end }}
+{{- with .Values.settings.trustList }}
+{{- if .url }}
+TRUST_LIST_URL: {{ .url }}
+{{- end }}
+TRUST_LIST_REFRESH_S: {{ .refreshSeconds | int64 }}
+TRUST_LIST_GRACE_S: {{ .graceSeconds | int64 }}
+{{- end }}
+{{- with .Values.settings.timestampAuthority.url }}
+TSA_URL: {{ . }}
+{{- end }}
+{{- with .Values.settings.iamSmart }}
+{{- if .enabled }}
+IAM_SMART_BASE_URL: {{ .baseUrl }}
+IAM_SMART_CERTIFICATE_REPOSITORY_URL: {{ .certificateRepositoryUrl }}
+{{- end }}
+{{- end }}
+{{- with .Values.settings.permitAuthority }}
+{{- if .enabled }}
+PERMIT_AUTHORITY_URL: {{ .url }}
+PERMIT_AUTHORITY_CLIENT_ID: {{ .clientId | quote }}
+{{- end }}
+{{- end }}
+{{- range include "gba-trust.secretFiles" . | fromYamlArray }}
+{{ .setting }}: {{ include "gba-trust.secretFolder" $ }}/{{ .file }}
+{{- end }}
+{{- end -}}

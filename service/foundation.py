@@ -1,0 +1,79 @@
+"""What every part of this process stands on: database, keys, audit, pages, outbound HTTP, the trust list's reader.
+
+Owns:    `Foundation` and its building. Leaves the parts to `app`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from service.audit_store import AuditLog
+from service.database import SqliteDatabase
+from service.errors import SettingsRefused
+from service.key_ring import JwtKeys, KeyRing, PersonalDataCipher, Purpose, load_key_encryption_key
+from service.page_renderer import PageRenderer
+from service.settings import Mode, Settings
+from service.telemetry import Metrics
+from trust_lists.client import TrustListClient
+from trust_lists.clock import Clock
+from trust_lists.config import ReaderPolicy
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("service", "idp", "signing", "liveness", "trust_lists")
+OUTBOUND_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """What every part stands on."""
+
+    settings: Settings
+    clock: Clock
+    database: SqliteDatabase
+    audit_database: SqliteDatabase
+    cipher: PersonalDataCipher
+    keys: Callable[[Purpose], JwtKeys]
+    http: httpx.AsyncClient
+    """Follows no redirects and reads no proxy or certificate settings of the environment."""
+    audit: AuditLog
+    metrics: Metrics
+    render: PageRenderer
+    trust_list: TrustListClient | None
+
+
+def build_foundation(settings: Settings, clock: Clock) -> Foundation:
+    """Open keys and databases.
+
+    Raises:
+        KeyRefused, DataFolderRefused: the keys cannot be opened.
+        SettingsRefused: the trust list's root cannot be read.
+    """
+    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
+    ring = KeyRing.open(settings.data / "keys", kek, at=clock())
+    audit_database = SqliteDatabase(settings.database_path, synchronous="FULL")
+    return Foundation(
+        settings=settings,
+        clock=clock,
+        database=SqliteDatabase(settings.database_path),
+        audit_database=audit_database,
+        cipher=ring.personal_data_cipher(),
+        keys=lambda purpose: ring.jwt_keys(purpose, at=clock()),
+        http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),
+        audit=AuditLog(audit_database, ring, clock),
+        metrics=Metrics(),
+        render=PageRenderer([ROOT / name for name in PACKAGES], demo=settings.mode is Mode.DEMO),
+        trust_list=_trust_list(settings, clock),
+    )
+
+
+def _trust_list(settings: Settings, clock: Clock) -> TrustListClient | None:
+    if settings.trust_list_url is None or settings.trust_list_root_file is None:
+        return None
+    try:
+        root = settings.trust_list_root_file.read_bytes()
+    except OSError as error:
+        raise SettingsRefused(f"GBA_TRUST_TRUST_LIST_ROOT_FILE cannot be read: {error.strerror}") from error
+    policy = ReaderPolicy(offline_grace=settings.trust_list_grace, refresh_interval=settings.trust_list_refresh)
+    return TrustListClient(settings.trust_list_url, settings.data / "trust-list", root, clock, policy)

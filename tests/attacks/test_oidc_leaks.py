@@ -1,0 +1,72 @@
+"""Garbage to every door: whatever comes back, no word of the inside is in it, and nothing is a server error."""
+
+import pytest
+
+from tests.support.idp import Client, Provider, provider_in
+
+INNER_WORDS = (
+    "traceback", "sqlite", "idp_", "joserfc", "starlette", "python", ".py", "exception", "keyerror", "valueerror",
+    "typeerror", "select ", "0x7f", "none type", "nonetype", "/work/", "site-packages",
+)  # fmt: skip
+GARBAGE = (
+    "", "\x00", "%00", "a" * 5000, "{}", "[]", "null", "' OR '1'='1", "<script>", "../../../etc/passwd", "é漢字😀", "\r\nX: y",
+    "eyJhbGciOiJub25lIn0.e30.", "-1", "9" * 400, "%ff%fe", "${7*7}", "{{7*7}}",
+)  # fmt: skip
+DOORS = {
+    "/authorize": ("client_id", "redirect_uri", "scope", "claims", "prompt", "max_age", "id_token_hint", "acr_values"),
+    "/login": ("x",),
+    "/login/choose": ("connector", "csrf"),
+    "/login/consent": ("csrf", "decision", "item_name"),
+    "/login/cancel": ("x",),
+    "/callback/iam_smart": ("code", "state", "error"),
+    "/callback/nobody": ("code",),
+    "/callback/permit": ("permit_code", "permit_error"),
+    "/token": ("client_assertion", "grant_type", "code", "client_id", "code_verifier"),
+    "/userinfo": ("access_token",),
+    "/introspect": ("token", "client_assertion", "client_id"),
+    "/revoke": ("token", "client_id"),
+    "/logout": ("id_token_hint", "post_logout_redirect_uri", "state", "client_id", "csrf"),
+    "/jwks": ("x",),
+    "/.well-known/openid-configuration": ("x",),
+}
+
+
+@pytest.fixture
+async def provider(tmp_path):
+    async with provider_in(tmp_path) as made:
+        yield made
+
+
+@pytest.mark.parametrize("door", DOORS)
+async def test_garbage_reads_no_inner_word(provider: Provider, door: str) -> None:
+    client = await provider.register(Client())
+    browser = provider.browser()
+    await browser.open(client.url())
+    for name in DOORS[door]:
+        for garbage in GARBAGE:
+            fields = {**client.query(), **client.token_form("c"), name: garbage}
+            headers = {
+                "Authorization": f"Bearer {garbage[:2000]}".encode("utf-8", "ignore")
+                .replace(b"\r\n", b"")
+                .replace(b"\x00", b"")
+            }
+            answers = [
+                await browser.client.get(f"https://login.test{door}", params=fields),
+                await browser.client.post(f"https://login.test{door}", data=fields),
+                await browser.client.post(f"https://login.test{door}", data=fields, headers=headers),
+                await browser.client.post(f"https://login.test{door}", content=garbage.encode()),
+            ]
+            for response in answers:
+                assert response.status_code < 500, (name, garbage)
+                words = response.text.lower() + repr(response.headers).lower()
+                for word in INNER_WORDS:
+                    assert word not in words, (word, name, garbage)
+
+
+async def test_cookies_of_garbage_are_no_login(provider: Provider) -> None:
+    for garbage in ("", "x", "a" * 4000, "é", '"', ";", "\\"):
+        browser = provider.browser()
+        header = f"{provider.config.login_cookie}={garbage}; {provider.config.session_cookie}={garbage}"
+        response = await browser.client.get("https://login.test/login", headers={"Cookie": header.encode("latin-1")})
+        assert response.status_code == 400
+        assert "login_expired" in response.text

@@ -1,0 +1,92 @@
+"""The command's own manners: help, exit codes, one-line errors; and the commands over a data folder."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = {"GBA_TRUST_MODE": "demo"}
+
+
+def run(
+    *arguments: str, env: dict[str, str] | None = None, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service.cli", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).resolve().parents[2]), **(env or {})},
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> dict[str, str]:
+    return {**DEMO, "GBA_TRUST_DATA": str(tmp_path / "service")}
+
+
+def test_help_fits_and_names_every_command() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for command in ("serve", "demo", "errand", "sign", "validate", "permit", "client", "keys", "audit", "db", "doctor"):
+        assert f" {command} " in done.stdout
+    assert len(done.stdout.splitlines()) < 60
+
+
+def test_an_unknown_command_is_usage() -> None:
+    assert run("nonsense").returncode == 2
+
+
+def test_serve_refuses_an_unsafe_start_in_one_line() -> None:
+    done = run("serve")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: configuration_refused: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_misspelt_setting_stops_the_start() -> None:
+    done = run("serve", env={**DEMO, "GBA_TRUST_ISSUR": "x"})
+    assert done.returncode == 1
+    assert "GBA_TRUST_ISSUR is not a setting" in done.stderr
+
+
+def test_serve_on_an_empty_folder_says_what_to_run(data: dict[str, str]) -> None:
+    done = run("serve", "--port", "0", env={**data, "GBA_TRUST_TRUST_LIST_URL": "http://127.0.0.1:9/"})
+    assert done.returncode == 1
+    assert "gba-trust db upgrade" in done.stderr
+
+
+def test_database_keys_and_audit_over_one_folder(data: dict[str, str]) -> None:
+    assert run("db", "upgrade", env=data).returncode == 0
+    assert json.loads(run("db", "check", "--json", env=data).stdout)["schema"]
+    keys = json.loads(run("keys", "list", "--json", env=data).stdout)["keys"]
+    assert {key["purpose"] for key in keys} >= {"token", "attestation", "audit", "column", "lookup"}
+    assert json.loads(run("audit", "verify", "--json", env=data).stdout) == {
+        "ok": True,
+        "entries": 0,
+        "head": "0" * 64,
+        "checkpoints": 0,
+    }
+    rotated = json.loads(run("keys", "rotate", "token", "--json", env=data).stdout)
+    assert rotated["state"] == "next"
+    assert json.loads(run("keys", "rotate", "token", "--json", env=data).stdout) == {**rotated, "state": "current"}
+    assert run("keys", "rotate", "lookup", env=data).returncode == 1
+    assert run("keys", "retire", rotated["kid"], env=data).returncode == 1
+
+
+def test_doctor_finds_what_is_missing(data: dict[str, str]) -> None:
+    done = run("doctor", "--json", env=data)
+    assert done.returncode == 1
+    findings = json.loads(done.stdout)
+    assert findings["database"]["ok"] is False
+    assert findings["sm2"]["ok"] is True
+
+
+def test_the_sandbox_does_not_run_in_production(tmp_path: Path) -> None:
+    done = run("sandbox", "--data", str(tmp_path), env={"GBA_TRUST_MODE": "production"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: sandbox_refused: ")

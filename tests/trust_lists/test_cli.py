@@ -1,0 +1,197 @@
+"""`trust-list` from the first key to a withdrawal, as administrators type it, in one process."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from tests.support.trust_lists import HK_POLICY, HK_PREFIX, authority, person
+from trust_lists.cli import app
+
+PASSWORD = {"GBA_TRUST_KEY_PASSWORD": "correct horse"}
+
+
+class Desk:
+    """An administrator in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.repo = directory / "repo"
+        self.keys = directory / "keys"
+        for name in ("hk", "mo", "gd", "online", "hk2"):
+            self.run("key", "new", str(self.keys / f"{name}.pem"), repo=False)
+
+    def public(self, name: str) -> str:
+        return str(self.keys / f"{name}.pem.pub.pem")
+
+    def run(self, *arguments: str, code: int = 0, repo: bool = True, env: dict[str, str] | None = None) -> Result:
+        full = [*arguments, *(["--repo", str(self.repo)] if repo else [])]
+        result = CliRunner().invoke(app, full, env=PASSWORD if env is None else env)
+        assert result.exit_code == code, (arguments, result.output, result.exception)
+        return result
+
+    def json(self, *arguments: str, code: int = 0, repo: bool = True) -> dict:
+        return json.loads(self.run(*arguments, "--json", code=code, repo=repo).stdout)
+
+    def sign(self, *names: str) -> dict:
+        return [self.json("sign", "--key", str(self.keys / f"{name}.pem")) for name in names][-1]
+
+    def publish(self) -> dict:
+        return self.json("publish", "--key", str(self.keys / "online.pem"))
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    made = Desk(tmp_path_factory.mktemp("desk"))
+    (made.keys / "ca.der").write_bytes(authority("HK CA", "rsa").certificate)
+    (made.keys / "person.der").write_bytes(person(authority("HK CA", "rsa"), HK_POLICY))
+    (made.keys / "other.der").write_bytes(person(authority("HK CA", "rsa"), "1.2.3.4"))
+    return made
+
+
+def service_add(desk: Desk, *more: str, code: int = 0) -> dict:
+    return desk.json(
+        "service", "add", "hk-rsa", "--region", "hk", "--provider", "HK Post", "--name", "HK CA", "--certificate",
+        str(desk.keys / "ca.der"), "--type-name", "MR", "--policy-oid-prefix", HK_PREFIX, "--purpose", "hk_government",
+        "--purpose", "mainland", "--supply-point", "ocsp=http://example.test/ocsp", *more, code=code,
+    )  # fmt: skip
+
+
+def test_the_whole_life_of_a_list(desk: Desk) -> None:
+    officers = [f"--officer={region}:ann={desk.public(region)}" for region in ("hk", "mo", "gd")]
+    assert desk.json("lint", code=1)["error"]["code"] == "list_draft_refused"
+    assert (
+        desk.json("init", *officers[:2], "--online", desk.public("online"), code=1)["error"]["code"]
+        == "list_draft_refused"
+    )
+    assert len(desk.json("init", *officers, "--online", desk.public("online"))["officers"]) == 3
+    assert (
+        desk.json("init", *officers, "--online", desk.public("online"), code=1)["error"]["code"] == "list_draft_refused"
+    )
+    desk.json("ca", "add", "--region", "hk", "--name", "HK Post", "--information-uri", "https://example.test/")
+    findings = desk.json("lint", code=1)["findings"]
+    assert [finding["code"] for finding in findings if finding["severity"] == "error"] == ["empty_provider"]
+    assert desk.json("sign", "--key", str(desk.keys / "hk.pem"), code=1)["error"]["code"] == "list_draft_refused"
+    assert any(change["subject"] == "hk-rsa" for change in service_add(desk)["changes"])
+    desk.json(
+        "agreement", "enact", "hk-gd", "--between", "hk,gd", "--purpose", "mainland", "--purpose", "hk_government"
+    )
+    assert desk.json("lint")["findings"] == []
+
+    assert desk.sign("hk")["missing"].keys() == {"root", "targets", "mo", "gd"}
+    refused = desk.json("publish", "--key", str(desk.keys / "online.pem"), code=1)
+    assert refused["error"]["code"] == "list_threshold_not_met"
+    assert desk.sign("mo", "gd")["missing"] == {}
+    assert desk.publish()["version"] == 1
+    assert desk.json("publish", "--key", str(desk.keys / "online.pem"), code=1)["error"]["code"] == "list_draft_refused"
+
+    rows = desk.json("explain", str(desk.keys / "person.der"))["standing"]
+    assert {row["purpose"]: row["effect"] for row in rows} == {
+        "hk_government": "recognised", "hk_private": "not_recognised", "mainland": "recognised", "mo_qualified": "not_recognised",
+    }  # fmt: skip
+    assert all(
+        row["effect"] == "not_recognised"
+        for row in desk.json("explain", str(desk.keys / "other.der"), code=1)["standing"]
+    )
+    assert len(desk.json("explain", str(desk.keys / "person.der"), "--purpose", "mainland")["standing"]) == 1
+
+    changes = desk.json("service", "set-status", "hk-rsa", "withdrawn")["changes"]
+    assert [(change["part"], change["subject"]) for change in changes] == [("hk", "hk-rsa")]
+    assert desk.json("sign", "--key", str(desk.keys / "mo.pem"), code=1)["error"]["code"] == "key_refused"
+    assert desk.sign("hk") == {"signed": ["hk"], "missing": {}}
+    assert desk.publish()["version"] == 2
+    desk.json("explain", str(desk.keys / "person.der"), code=1)
+    granted = desk.json("history", "hk-rsa")["history"][0]["starting_time"]
+    assert desk.json("explain", str(desk.keys / "person.der"), "--at", granted)["standing"][0]["effect"] == "recognised"
+    assert [period["status"] for period in desk.json("history", "hk-rsa")["history"]] == ["granted", "withdrawn"]
+
+    desk.json("officer", "add", "--region", "hk", "--name", "dan", "--public-key", desk.public("hk2"))
+    assert desk.sign("hk")["missing"].keys() == {"root", "targets"}
+    assert desk.sign("gd")["missing"] == {}
+    assert desk.publish()["version"] == 3
+    desk.json("service", "set-status", "hk-rsa", "granted")
+    assert desk.sign("hk2")["missing"] == {}
+    assert desk.publish()["version"] == 4
+    desk.json("officer", "remove", "--region", "hk", "--name", "ann")
+    desk.sign("hk2", "mo")
+    assert desk.publish()["version"] == 5
+    desk.json("agreement", "repeal", "hk-gd")
+    desk.json("service", "end-admission", "hk-rsa")
+    desk.sign("mo", "gd")
+    assert desk.publish()["version"] == 6
+    assert desk.json("refresh-timestamp", "--key", str(desk.keys / "online.pem"))["version"] == 6
+    assert desk.json("verify")["version"] == 6
+    assert desk.json("show")["services"][0]["admitted_until"] is not None
+    assert desk.json("doctor")["fresh"] is True
+
+
+def test_a_copy_is_kept_from_a_directory(desk: Desk, tmp_path: Path) -> None:
+    root = desk.repo / "published" / "metadata" / "1.root.json"
+    arguments = ("client", str(desk.repo / "published"), str(tmp_path / "copy"), "--root", str(root))
+    assert desk.json(*arguments, repo=False)["version"] == 6
+    assert (tmp_path / "copy" / "metadata" / "timestamp.json").exists()
+    verify = ("verify", str(tmp_path / "copy"), "--root", str(root))
+    assert desk.json(*verify, repo=False)["version"] == 6
+    section = next((tmp_path / "copy").rglob("hk/*.json"))
+    section.write_bytes(section.read_bytes().replace(b"HK CA", b"XX CA"))
+    assert desk.json(*verify, repo=False, code=1)["error"]["code"] == "list_mixed"
+
+
+def test_unavailable_is_exit_code_3(desk: Desk, tmp_path: Path) -> None:
+    root = str(desk.repo / "published" / "metadata" / "1.root.json")
+    for source in ("http://127.0.0.1:1", str(tmp_path / "nothing")):
+        assert (
+            desk.json("verify", source, "--root", root, repo=False, code=3)["error"]["code"] == "trust_list_unavailable"
+        )
+    assert desk.json("verify", "--root", str(tmp_path / "no root"), code=3)["error"]["code"] == "list_storage_failed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("service", "set-status", "hk-rsa", "gone"),
+        ("service", "set-status", "hk-rsa", "granted", "--at", "yesterday"),
+        ("service", "set-status", "hk-rsa", "granted", "--at", "2026-11-24T09:00:00"),
+        ("agreement", "enact", "x", "--between", "hk", "--purpose", "mainland"),
+        ("init", "--officer", "nonsense", "--online", "x"),
+        ("unheard-of",),
+    ],
+)
+def test_usage_is_exit_code_2(desk: Desk, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    repo = ["--repo", str(tmp_path / "new")]
+    assert CliRunner().invoke(app, [*arguments, *repo]).exit_code == 2
+
+
+def test_what_is_refused_is_said_without_a_traceback(desk: Desk, tmp_path: Path) -> None:
+    assert desk.json("service", "set-status", "nobody", "granted", code=1)["error"]["code"] == "list_draft_refused"
+    bad = tmp_path / "bad.pem"
+    bad.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert desk.json("explain", str(bad), code=1)["error"]["code"] == "certificate_malformed"
+    assert desk.json("explain", str(tmp_path / "no file"), code=3)["error"]["code"] == "list_storage_failed"
+    assert desk.json("history", "nobody", code=1)["error"]["code"] == "list_draft_refused"
+    human = desk.run("service", "set-status", "nobody", "granted", code=1)
+    assert "list_draft_refused" in human.output
+    assert "Traceback" not in human.output
+
+
+def test_keys_are_protected(desk: Desk) -> None:
+    key = desk.keys / "hk2.pem"
+    assert b"ENCRYPTED" in key.read_bytes()
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert desk.json("key", "new", str(key), repo=False, code=1)["error"]["code"] == "key_refused"
+    wrong = desk.run(
+        "refresh-timestamp",
+        "--key",
+        str(desk.keys / "online.pem"),
+        "--json",
+        code=1,
+        env={"GBA_TRUST_KEY_PASSWORD": "wrong"},
+    )
+    assert json.loads(wrong.stdout)["error"]["code"] == "key_refused"
+
+
+def test_tables_are_for_people(desk: Desk) -> None:
+    for arguments in (("show",), ("verify",), ("doctor",), ("history", "hk-rsa"), ("diff",), ("lint",)):
+        result = desk.run(*arguments)
+        assert "next:" in result.output
+        assert "┃" in result.output
