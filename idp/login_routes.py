@@ -39,7 +39,7 @@ from idp.login_flow import proceed
 from idp.login_pages import ERROR_TEXTS
 from idp.model import LoginTransaction, UnverifiedRequest, UpstreamAttempt
 from idp.oauth_responses import status_of
-from idp.parameters import Parameters, parse_parameters
+from idp.parameters import parse_parameters
 from idp.permit_step import take_permit_return
 from idp.rate_limits import RateLimiter
 from idp.store import LoadedLogin
@@ -63,7 +63,7 @@ class LoginRoutes:
         return [
             Route("/authorize", self._shown(self.authorize), methods=["GET", "POST"]),
             Route("/login", self._shown(self.login), methods=["GET"]),
-            Route("/login/choose", self._shown(self.choose), methods=["POST"]),
+            Route("/login/with/{connector}", self._shown(self.choose), methods=["GET"]),
             Route("/login/consent", self._shown(self.consent), methods=["POST"]),
             Route("/login/cancel", self._shown(self.cancel), methods=["GET"]),
             Route("/callback/permit", self._shown(self.permit_return), methods=["GET"]),
@@ -120,12 +120,14 @@ class LoginRoutes:
         return await proceed(self._desk, visit, await self._load(visit))
 
     async def choose(self, request: Request) -> Response:
-        """`POST /login/choose`: a row of the choice was taken."""
+        """`GET /login/with/{connector}`: a row of the choice was taken.
+
+        A link, not a form: it changes nothing that the person owns, and Chromium would hold the redirect to the upstream against
+        the page's `form-action`.
+        """
         visit = self._visit(request)
-        form = await read_form(request, self._deps.config)
         login = await self._load(visit)
-        _check_form(form, login)
-        attempt = UpstreamAttempt(self._connector(form.get("connector") or ""))
+        attempt = UpstreamAttempt(self._connector(request.path_params["connector"]))
         chosen = replace(login, transaction=replace(login.transaction, attempt=attempt))
         return await proceed(self._desk, visit, chosen, reloadable=True)
 
@@ -159,7 +161,8 @@ class LoginRoutes:
         visit = self._visit(request)
         form = await read_form(request, self._deps.config)
         login = await self._load(visit)
-        _check_form(form, login)
+        if not hmac.compare_digest((form.get("csrf") or "").encode(), login.transaction.csrf.encode()):
+            raise FormRefused
         step = next_step(login, self._deps.policy, visit.at)
         if not isinstance(step, Consent):
             return await proceed(self._desk, visit, login, reloadable=True)
@@ -229,9 +232,3 @@ class LoginRoutes:
         if isinstance(error, TooManyRequests):
             response.headers["Retry-After"] = str(error.retry_after_s)
         return response
-
-
-def _check_form(form: Parameters, login: Login) -> None:
-    """Rule 2."""
-    if not hmac.compare_digest((form.get("csrf") or "").encode(), login.transaction.csrf.encode()):
-        raise FormRefused

@@ -40,7 +40,6 @@ async def show_choice(desk: LoginDesk, visit: Visit, login: Login, *, status: in
     notice = login.transaction.notice
     context = {
         "rows": choice_rows(desk.deps.connectors),
-        "csrf": login.transaction.csrf,
         "notice": None if notice is None else NOTICES.get(notice, OTHER_NOTICE),
         "notice_code": notice,
     }

@@ -31,6 +31,8 @@ _COMPARED = 5
 _PARALLAX_FRAMES = 3
 _SECOND_FACE = 0.35
 """A face counts as a second one from this share of the first one's width on: not a picture on the wall."""
+_MAX_KEPT = 48
+"""Chips of one kind that a session holds (68 kB each); beyond it every second one of the older half goes."""
 _NEAR_DUPLICATE = 0.5
 """Levels of 0..255: a living head before a real camera changes some block of the picture more than this."""
 
@@ -68,13 +70,12 @@ class Capture:
     best_frame: bytes | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     """A frame's aligned face, kept for comparison."""
 
     index: int
     chip: Chip
-    sharpness: float
 
 
 class CaptureReader:
@@ -96,7 +97,8 @@ class CaptureReader:
         self._digests: set[bytes] = set()
         self._fingerprint: Fingerprint | None = None
         self._resting: list[_Kept] = []
-        self._moving: dict[int, _Kept] = {}
+        self._moving: list[_Kept] = []
+        self._peaks: list[_Kept] = []
         self._best: tuple[float, bytes] | None = None
 
     @property
@@ -179,7 +181,7 @@ class CaptureReader:
             self._neutral_rigid = rigid
         elif self._neutral_rigid is not None:
             self._parallax.append(parallax(self._neutral_rigid, rigid, mesh.width))
-        self._keep(frame, faces.chip(image, mesh), measure, at_rest=at_rest)
+        self._keep(frame, faces.chip(image, mesh), at_rest=at_rest)
         if number % _SCREEN_EVERY == 0:
             x, y = mesh.points[NOSE_TIP, :2]
             peak = screen_peak(image, (float(x), float(y)))
@@ -187,15 +189,21 @@ class CaptureReader:
         if number % _PASSIVE_EVERY == 0 and self._engine.has_passive_detection:
             self._passive += self._engine.passive_scores([(image, mesh.box)])
 
-    def _keep(self, frame: Frame, chip: Chip, measure: Measure, *, at_rest: bool) -> None:
+    def _keep(self, frame: Frame, chip: Chip, *, at_rest: bool) -> None:
         sharp = sharpness(chip)
-        kept = _Kept(frame.index, chip, sharp)
         if at_rest:
-            self._resting.append(kept)
+            self._resting.append(_Kept(frame.index, chip))
             if self._best is None or sharp > self._best[0]:
                 self._best = (sharp, frame.jpeg)
         else:
-            self._moving[measure.index] = kept
+            self._moving.append(_Kept(frame.index, chip))
+        for done in self._tracker.performed[len(self._peaks) :]:
+            # The frame in which the action was strongest, or the nearest one still kept.
+            near = min(self._moving + self._resting, key=lambda kept: abs(kept.index - done.peak_index))
+            self._peaks.append(near)
+        for kept in (self._resting, self._moving):
+            if len(kept) > _MAX_KEPT:
+                del kept[: _MAX_KEPT // 2 : 2]
 
     def _embed(self) -> tuple[float, float]:
         """Return the largest distances among faces at rest, and between rest and movement."""
@@ -203,11 +211,10 @@ class CaptureReader:
             return 0.0, 0.0
         picks = np.unique(np.linspace(0, len(self._resting) - 1, _COMPARED).round().astype(int))
         rest = [self._resting[pick] for pick in picks]
-        peaks = [self._moving[done.peak_index] for done in self._tracker.performed if done.peak_index in self._moving]
-        # Two more of the frames that were neither rest nor a peak, the last one among them: where another person could hide.
-        others = [kept for kept in self._moving.values() if all(kept is not peak for peak in peaks)]
-        peaks += [others[pick] for pick in {len(others) // 2, len(others) - 1} if others]
-        embeddings = self._engine.embed([kept.chip for kept in (*rest, *peaks)])
+        # Two more of the frames in movement, the last one among them: where another person could hide.
+        others = [self._moving[pick] for pick in {len(self._moving) // 2, len(self._moving) - 1} if self._moving]
+        moving = [*self._peaks, *(kept for kept in others if kept not in self._peaks)]
+        embeddings = self._engine.embed([kept.chip for kept in (*rest, *moving)])
         still, moved = embeddings[: len(rest)], embeddings[len(rest) :]
         apart = [self._engine.distance(a, b) for number, a in enumerate(still) for b in still[:number]]
         turned = [min(self._engine.distance(a, b) for b in still) for a in moved]

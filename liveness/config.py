@@ -17,9 +17,9 @@ class FrameLimits:
     max_pixels: int = 1280 * 960
     min_side: int = 240
     min_frames: int = 15
-    max_frames: int = 90
+    max_frames: int = 180
     max_batch_frames: int = 16
-    max_session_bytes: int = 9_000_000
+    max_session_bytes: int = 12_000_000
 
     @property
     def max_batch_body_bytes(self) -> int:

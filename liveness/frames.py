@@ -9,10 +9,12 @@ Spec:    ITU-T T.81 Annex B (markers)
 """
 
 import hashlib
+import io
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import PIL.Image
 
 from liveness.config import FrameLimits
 from liveness.errors import FrameRefused, FrameTooLarge
@@ -103,12 +105,26 @@ def decode_frame(jpeg: bytes, limits: FrameLimits) -> Image:
     return np.ascontiguousarray(image, dtype=np.uint8)
 
 
-def encode_jpeg(image: Image, *, quality: int = 90) -> bytes:
-    """Return the picture as JPEG, for the one frame that goes to the permit authority."""
-    done, buffer = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    if not done:
-        raise FrameRefused("a frame cannot be encoded")
-    return bytes(buffer.tobytes())
+def decode_picture(data: bytes, *, max_bytes: int, max_pixels: int = 25_000_000) -> Image:
+    """Return a portrait given by an operator: JPEG or PNG of any size within the limits, BGR.
+
+    Raises:
+        FrameTooLarge: too many bytes or pixels.
+        FrameRefused: it cannot be read.
+    """
+    if len(data) > max_bytes:
+        raise FrameTooLarge(f"the picture has {len(data)} bytes, at most {max_bytes} are taken")
+    try:
+        # Pillow reads the header alone first: the size is known before anything is decoded.
+        with PIL.Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as header:
+            if header.width * header.height > max_pixels:
+                raise FrameTooLarge(f"the picture has over {max_pixels} pixels")
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except (OSError, ValueError, cv2.error, PIL.Image.DecompressionBombError) as error:
+        raise FrameRefused("the picture cannot be read") from error
+    if image is None:
+        raise FrameRefused("the picture cannot be read")
+    return np.asarray(image, np.uint8)
 
 
 def crop_square(image: Image, box: tuple[float, float, float, float], scale: float, side: int) -> Image:

@@ -111,7 +111,11 @@ def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits)
             asked = await checks.find_request(check)
         except CheckUnknown as refusal:
             return pages(request, "liveness_ended.html", {"code": refusal.code}, status=404)
-        context = {"check": check, "documents": [kind.value for kind in asked.accepted_documents], "ui_locales": asked.locale}
+        context = {
+            "check": check,
+            "documents": [kind.value for kind in asked.accepted_documents],
+            "ui_locales": asked.locale,
+        }
         return pages(request, "liveness_permit.html", context)
 
     @router.post(api + "/checks/{check}/document", openapi_extra=_schema(DocumentBody))
@@ -120,7 +124,8 @@ def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits)
         body = await _read(request, DocumentBody, MAX_SMALL_BODY_BYTES)
         document = await checks.submit_document(check, body.number, [line for line in body.mrz if line.strip()])
         return JSONResponse(
-            {"type": document.type.value, "issuing_country": document.issuing_country, "next": "liveness"}, headers=NO_STORE
+            {"type": document.type.value, "issuing_country": document.issuing_country, "next": "liveness"},
+            headers=NO_STORE,
         )
 
     @router.post(api + "/checks/{check}/liveness", status_code=201, openapi_extra=_schema(SessionBody))

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from sandbox.errors import SandboxRefused
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 SERVICE_URL = "http://127.0.0.1:8000"
 SANDBOX_URL = "http://127.0.0.1:8100"

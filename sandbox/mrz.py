@@ -28,7 +28,11 @@ def mainland_travel_permit_mrz(persona: Persona) -> tuple[str, str, str]:
     field = number.ljust(9, "<")
     first = f"CRCHN{field}{icao_digit(field)}".ljust(30, "<")
     birth, expiry = f"{persona.birthdate:%y%m%d}", f"{expires:%y%m%d}"
-    second = f"{birth}{icao_digit(birth)}{persona.sex}{expiry}{icao_digit(expiry)}{_HOLDER_STATE[persona.region]}".ljust(29, "<")
+    second = (
+        f"{birth}{icao_digit(birth)}{persona.sex}{expiry}{icao_digit(expiry)}{_HOLDER_STATE[persona.region]}".ljust(
+            29, "<"
+        )
+    )
     composite = icao_digit(first[5:30] + second[0:7] + second[8:15] + second[18:29])
     return first, second + composite, name[:30].ljust(30, "<")
 
@@ -36,7 +40,10 @@ def mainland_travel_permit_mrz(persona: Persona) -> tuple[str, str, str]:
 def exit_entry_permit_mrz(persona: Persona) -> tuple[str]:
     """Return the one line of an exit-entry permit for Hong Kong and Macao (code CS)."""
     number, expires = _need(persona)
-    covered = [field + icao_digit(field) for field in (number.ljust(9, "<"), f"{expires:%y%m%d}", f"{persona.birthdate:%y%m%d}")]
+    covered = [
+        field + icao_digit(field)
+        for field in (number.ljust(9, "<"), f"{expires:%y%m%d}", f"{persona.birthdate:%y%m%d}")
+    ]
     return ("CS" + "<".join(covered) + "<" + icao_digit("".join(covered)),)
 
 

@@ -181,7 +181,12 @@ class PermitAuthoritySimulator:
     def _is_genuine(self, request: Request, nonce: str, body: bytes) -> bool:
         client, time = request.headers.get(wire.CLIENT_HEADER, ""), request.headers.get(wire.TIME_HEADER, "")
         key = self._clients.get(client)
-        if key is None or not wire.is_timely(time, self._clock()) or nonce in self._nonces or not 16 <= len(nonce) <= 64:
+        if (
+            key is None
+            or not wire.is_timely(time, self._clock())
+            or nonce in self._nonces
+            or not 16 <= len(nonce) <= 64
+        ):
             return False
         try:
             signature = base64.b64decode(request.headers.get(wire.SIGNATURE_HEADER, ""), validate=True)
@@ -218,7 +223,9 @@ async def front_page(_: Request) -> Response:
     )
 
 
-def build_permit_authority_routes(authority: PermitAuthoritySimulator, prefix: str = "/permit-authority") -> list[BaseRoute]:
+def build_permit_authority_routes(
+    authority: PermitAuthoritySimulator, prefix: str = "/permit-authority"
+) -> list[BaseRoute]:
     """Return the simulator's routes under `prefix`."""
     return [
         Route(prefix, front_page),

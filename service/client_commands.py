@@ -15,7 +15,7 @@ from service.key_ring import KeyRing, load_key_encryption_key
 from service.settings import Mode, load_settings
 from trust_lists.clock import utc_now
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _chosen: dict[str, Path | None] = {"config": None}
 
 

@@ -24,7 +24,7 @@ from service.key_ring import SECRET, SIGNING, KeyRing, Purpose, load_key_encrypt
 from service.settings import Mode, Settings, load_settings
 from trust_lists.clock import utc_now
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 keys_app = typer.Typer(no_args_is_help=True, help="List, rotate and retire the service's keys.")
 audit_app = typer.Typer(no_args_is_help=True, help="Verify or export the audit log.")
 db_app = typer.Typer(no_args_is_help=True, help="Upgrade or check the database schema.")

@@ -143,7 +143,7 @@ def _parse_service(value: object, where: str, region: Region, provider: str) -> 
     service = members(value, where, _SERVICE)
     info = members(service["ServiceInformation"], where, _SERVICE_INFORMATION, _SERVICE_OPTIONAL)
     extensions = members(info["ServiceInformationExtensions"], where, _EXTENSIONS)
-    certificates = _parse_identity(info["ServiceDigitalIdentity"], f"{where}.ServiceDigitalIdentity")
+    certificates, key_sha256 = _parse_identity(info["ServiceDigitalIdentity"], f"{where}.ServiceDigitalIdentity")
     kind = _TYPES.get(info["ServiceTypeIdentifier"]) if isinstance(info["ServiceTypeIdentifier"], str) else None
     if kind is None:
         refuse(f"{where}.ServiceTypeIdentifier", "an unknown type of service")
@@ -154,7 +154,7 @@ def _parse_service(value: object, where: str, region: Region, provider: str) -> 
         type=kind,
         names=parse_names(info["ServiceName"], f"{where}.ServiceName"),
         certificates=certificates,
-        key_sha256=certificate_key_hash(certificates[0]),
+        key_sha256=key_sha256,
         periods=_parse_periods(info, service["ServiceHistory"], where),
         supply_points=sequence(
             info.get("ServiceSupplyPoints", []), f"{where}.ServiceSupplyPoints", _parse_supply_point, most=20
@@ -185,26 +185,25 @@ def _parse_period(entry: Json, where: str) -> StatusPeriod:
     return StatusPeriod(status, instant(entry["StatusStartingTime"], f"{where}.StatusStartingTime"))
 
 
-def _parse_identity(value: object, where: str) -> tuple[bytes, ...]:
+def _parse_identity(value: object, where: str) -> tuple[tuple[bytes, ...], str]:
+    """Return the certificates of one identity, and the hash of the key that they share."""
     identity = members(value, where, frozenset({"X509Certificates"}))
-    certificates = sequence(
-        identity["X509Certificates"], f"{where}.X509Certificates", _parse_certificate, least=1, most=10
-    )
-    if len(certificates) > 1 and len({certificate_key_hash(certificate) for certificate in certificates}) > 1:
+    entries = sequence(identity["X509Certificates"], f"{where}.X509Certificates", _parse_certificate, least=1, most=10)
+    hashes = {key_sha256 for _, key_sha256 in entries}
+    if len(hashes) > 1:
         refuse(where, "the certificates of one identity carry different keys")
-    return certificates
+    return tuple(certificate for certificate, _ in entries), hashes.pop()
 
 
-def _parse_certificate(value: object, where: str) -> bytes:
+def _parse_certificate(value: object, where: str) -> tuple[bytes, str]:
     encoded = members(value, where, frozenset({"val"}))["val"]
     if not isinstance(encoded, str) or len(encoded) > MAX_CERTIFICATE_BYTES * 4 // 3 + 4:
         refuse(where, "not a certificate")
     try:
         certificate = base64.b64decode(encoded, validate=True)
-        certificate_key_hash(certificate)
+        return certificate, certificate_key_hash(certificate)
     except (binascii.Error, ValueError, CertificateMalformed):
         refuse(where, "not a certificate")
-    return certificate
 
 
 def _parse_supply_point(value: object, where: str) -> SupplyPoint:

@@ -4,8 +4,8 @@ Rules between values, each with a sentence that says what to do. Rules of one va
 {{- define "gba-trust.check" -}}
 {{- $v := .Values -}}
 {{- /* What the service itself refuses at its start (service/app.py, check_parts), said before anything is installed. */ -}}
-{{- if and (or (has "idp" $v.parts) (has "signing" $v.parts)) (empty $v.settings.trustList.url) -}}
-{{- fail "settings.trustList.url is missing: the parts idp and signing judge by the trust list" -}}
+{{- if and (without $v.parts "liveness") (empty $v.settings.trustList.url) -}}
+{{- fail "settings.trustList.url is missing: every part but liveness judges by the trust list, or shows it" -}}
 {{- end -}}
 {{- if and (has "signing" $v.parts) (empty $v.settings.timestampAuthority.url) -}}
 {{- fail "settings.timestampAuthority.url is missing: the part signing puts a time stamp into every signature" -}}

@@ -22,8 +22,8 @@ Components today: `embedded` (all parts in one pod) and `test`.
 {{/* Takes (list $ component). */}}
 {{- define "gba-trust.selectorLabels" -}}
 {{- $root := index . 0 -}}
-app.kubernetes.io/name: {{ include "gba-trust.name" $root }}
-app.kubernetes.io/instance: {{ $root.Release.Name }}
+app.kubernetes.io/name: {{ include "gba-trust.name" $root | quote }}
+app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end -}}
 
@@ -65,7 +65,7 @@ app.kubernetes.io/component: {{ index . 1 }}
 
 {{/* What every pod of the release has in common: an identity without rights, a user without rights. */}}
 {{- define "gba-trust.podSecurity" -}}
-serviceAccountName: {{ include "gba-trust.serviceAccountName" . }}
+serviceAccountName: {{ include "gba-trust.serviceAccountName" . | quote }}
 automountServiceAccountToken: false
 {{- /* A Service named gba-trust would put GBA_TRUST_SERVICE_HOST and the like into the pod; the service refuses names it does not know. */}}
 enableServiceLinks: false

@@ -9,22 +9,22 @@ What the service is told: settings, and which Secret holds which file. One list 
 {{/* A YAML list of {setting, secret, key, file}: every file that comes from a Secret. */}}
 {{- define "gba-trust.secretFiles" -}}
 {{- with .Values.secrets.keyEncryptionKey }}
-- {setting: KEY_ENCRYPTION_KEY_FILE, secret: {{ .existingSecret }}, key: {{ .key }}, file: key-encryption-key}
+- {setting: KEY_ENCRYPTION_KEY_FILE, secret: {{ .existingSecret | quote }}, key: {{ .key | quote }}, file: key-encryption-key}
 {{- end }}
 {{- if .Values.settings.trustList.url }}
 {{- with .Values.secrets.trustListRoot }}
-- {setting: TRUST_LIST_ROOT_FILE, secret: {{ .existingSecret }}, key: {{ .key }}, file: trust-list-root.json}
+- {setting: TRUST_LIST_ROOT_FILE, secret: {{ .existingSecret | quote }}, key: {{ .key | quote }}, file: trust-list-root.json}
 {{- end }}
 {{- end }}
 {{- if .Values.settings.iamSmart.enabled }}
 {{- with .Values.secrets.iamSmartCredentials }}
-- {setting: IAM_SMART_CREDENTIALS_FILE, secret: {{ .existingSecret }}, key: {{ .key }}, file: iam-smart-credentials.json}
+- {setting: IAM_SMART_CREDENTIALS_FILE, secret: {{ .existingSecret | quote }}, key: {{ .key | quote }}, file: iam-smart-credentials.json}
 {{- end }}
 {{- end }}
 {{- if .Values.settings.permitAuthority.enabled }}
 {{- with .Values.secrets.permitAuthority }}
-- {setting: PERMIT_AUTHORITY_KEY_FILE, secret: {{ .existingSecret }}, key: {{ .privateKey }}, file: permit-authority-client.key}
-- {setting: PERMIT_AUTHORITY_PUBLIC_KEY_FILE, secret: {{ .existingSecret }}, key: {{ .publicKey }}, file: permit-authority.pub}
+- {setting: PERMIT_AUTHORITY_KEY_FILE, secret: {{ .existingSecret | quote }}, key: {{ .privateKey | quote }}, file: permit-authority-client.key}
+- {setting: PERMIT_AUTHORITY_PUBLIC_KEY_FILE, secret: {{ .existingSecret | quote }}, key: {{ .publicKey | quote }}, file: permit-authority.pub}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -33,29 +33,29 @@ What the service is told: settings, and which Secret holds which file. One list 
 {{- define "gba-trust.settings" -}}
 MODE: production
 DATA: {{ include "gba-trust.dataFolder" . }}
-ISSUER: {{ .Values.settings.issuer }}
+ISSUER: {{ .Values.settings.issuer | quote }}
 {{- if has "liveness" .Values.parts }}
 MODELS_DIR: {{ include "gba-trust.modelsFolder" . }}
 {{- end }}
 {{- with .Values.settings.trustList }}
 {{- if .url }}
-TRUST_LIST_URL: {{ .url }}
+TRUST_LIST_URL: {{ .url | quote }}
 {{- end }}
 TRUST_LIST_REFRESH_S: {{ .refreshSeconds | int64 }}
 TRUST_LIST_GRACE_S: {{ .graceSeconds | int64 }}
 {{- end }}
 {{- with .Values.settings.timestampAuthority.url }}
-TSA_URL: {{ . }}
+TSA_URL: {{ . | quote }}
 {{- end }}
 {{- with .Values.settings.iamSmart }}
 {{- if .enabled }}
-IAM_SMART_BASE_URL: {{ .baseUrl }}
-IAM_SMART_CERTIFICATE_REPOSITORY_URL: {{ .certificateRepositoryUrl }}
+IAM_SMART_BASE_URL: {{ .baseUrl | quote }}
+IAM_SMART_CERTIFICATE_REPOSITORY_URL: {{ .certificateRepositoryUrl | quote }}
 {{- end }}
 {{- end }}
 {{- with .Values.settings.permitAuthority }}
 {{- if .enabled }}
-PERMIT_AUTHORITY_URL: {{ .url }}
+PERMIT_AUTHORITY_URL: {{ .url | quote }}
 PERMIT_AUTHORITY_CLIENT_ID: {{ .clientId | quote }}
 {{- end }}
 {{- end }}

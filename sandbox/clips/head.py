@@ -23,7 +23,6 @@ from sandbox.clips.anatomy import (
     RIGHT_LID_FOLD,
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
-    UPPER_LIP,
 )
 
 Image = NDArray[np.uint8]
@@ -166,14 +165,11 @@ class Head:
 
     def _open_mouth(self, shaped: NDArray[np.float64], mouth: float) -> None:
         points, width = self._points, self.face_width
-        drop = 0.20 * width * mouth
+        drop = 0.18 * width * mouth
         lip = list(LOWER_LIP)
         half = (points[308, 0] - points[78, 0]) / 2 * 1.05
         share = np.clip(np.abs(points[lip, 0] - points[14, 0]) / half, 0, 1)
         shaped[lip, 1] += drop * np.sqrt(1 - share**2)
-        # An open mouth is also narrower than a smile.
-        whole = sorted({*LOWER_LIP, *INNER_LIPS, *UPPER_LIP})
-        shaped[whole, 0] += (points[14, 0] - points[whole, 0]) * 0.65 * mouth
         below = np.setdiff1d(np.flatnonzero(points[:468, 1] > points[17, 1] + 1), lip)
         shaped[below, 1] += (
             drop * 0.85 * np.clip(1 - np.abs(points[below, 0] - points[152, 0]) / (0.55 * width), 0, None)

@@ -56,6 +56,11 @@ class Errand:
     work: Path = field(default_factory=Path)
     """A private folder, removed afterwards: the errand's own reader keeps its list copy here."""
 
+    @property
+    def root_file(self) -> Path:
+        """Where the pinned root of the errand's own reader lies."""
+        return self.work / "root.json"
+
     async def get(self, url: str) -> dict[str, object]:
         """Return the JSON object at an address.
 

@@ -52,7 +52,7 @@ def judge_by_command(errand: Errand, document: bytes) -> dict[str, object]:
     path = errand.work / "signed.pdf"
     path.write_bytes(document)
     command = [sys.executable, "-m", "service.cli", "validate", str(path), "--json"]
-    command += ["--trust-list", f"{errand.at.sandbox}/trust-list", "--trust-list-root", str(errand.work / "root.json")]
+    command += ["--trust-list", f"{errand.at.sandbox}/trust-list", "--trust-list-root", str(errand.root_file)]
     done = subprocess.run(  # noqa: S603 - our own program
         command, capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT_S
     )
@@ -60,6 +60,9 @@ def judge_by_command(errand: Errand, document: bytes) -> dict[str, object]:
     if not lines:
         raise ErrandFailed("validate_failed", done.stderr.strip()[-300:])
     verdict: dict[str, object] = json.loads(lines[0])
+    error = verdict.get("error")
+    if isinstance(error, dict):
+        raise ErrandFailed(str(error["code"]), f"gba-trust validate: {error['detail']}")
     return verdict
 
 

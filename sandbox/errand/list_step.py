@@ -38,6 +38,7 @@ async def publish_list(errand: Errand) -> StepResult:
     await wait_for_service(errand, snapshot.version)
     if errand.tamper in FAULT_OF:
         await _inject(errand, reader, FAULT_OF[errand.tamper])
+    _keep_list(errand)
     errand.facts["trust_list"] = {"version": snapshot.version, "sha256": snapshot.sha256}
     services = ", ".join(sorted(f"{service.region.value}:{service.id}" for service in snapshot.services))
     proven = f"version {snapshot.version} is signed by 2 of 3 regions and accepted by two readers; it lists {services}"
@@ -48,6 +49,7 @@ async def open_reader(errand: Errand) -> TrustListClient:
     """Return the errand's own reader: the published root, an empty cache."""
     operators = await errand.get(f"{errand.at.sandbox}/operators")
     root = text(operators, "trusted_root").encode()
+    errand.root_file.write_bytes(root)
     return TrustListClient(f"{errand.at.sandbox}/trust-list", errand.work / "reader", root, utc_now)
 
 
@@ -104,6 +106,15 @@ async def _accept(reader: TrustListClient) -> Snapshot:
         return await reader.refresh()
     except TrustListError as refusal:
         raise ErrandFailed(refusal.code, str(refusal)) from refusal
+
+
+def _keep_list(errand: Errand) -> None:
+    """Put the accepted list and its pinned root among the errand's documents."""
+    copy = errand.work / "reader"
+    for path in copy.rglob("*"):
+        if path.is_file():
+            errand.outputs[f"trust-list/{path.relative_to(copy)}"] = path.read_bytes()
+    errand.outputs["trust-list-root.json"] = errand.root_file.read_bytes()
 
 
 def _status_of(operators: dict[str, object], service: str) -> str | None:

@@ -25,7 +25,7 @@ async def start_login(errand: Errand) -> tuple[StepResult, Page]:
     errand.browser.on_redirect(lambda url: _choose_persona(errand, url))
     page = await errand.browser.open(text(started, "authorize_url"))
     _refuse_error_page(page)
-    page = await errand.browser.open(_choice(page, errand.connector), stop=_is_permit)
+    page = await _choose_upstream(errand, page)
     if not _is_permit(page.url):
         _refuse_error_page(page)
         page = await errand.browser.wait(page, stop=_is_permit)
@@ -70,12 +70,12 @@ async def finish_login(errand: Errand, onward: str) -> StepResult:
     return StepResult(4, "tokens", proven, "ID token (JWT, ES256)")
 
 
-def _choice(page: Page, connector: str) -> str:
-    """Return where the row of this upstream on the login choice page leads."""
-    target = f"/login/with/{connector}"
-    if f'href="{target}"' not in page.html:
-        raise ErrandFailed("upstream_not_offered", f"the login choice page does not offer {connector}")
-    return urljoin(page.url, target)
+async def _choose_upstream(errand: Errand, page: Page) -> Page:
+    """Take the upstream's row on the login choice page, be it a link or a button."""
+    target = f"/login/with/{errand.connector}"
+    if f'href="{target}"' in page.html:
+        return await errand.browser.open(urljoin(page.url, target), stop=_is_permit)
+    return await errand.browser.submit(page, button=errand.connector, stop=_is_permit)
 
 
 def _choose_persona(errand: Errand, url: str) -> str:

@@ -79,6 +79,11 @@ async def run_errand(
                 summary.ok = True
             except ErrandFailed as refusal:
                 _note_refusal(summary, refusal, fault)
+            except (
+                LookupError,
+                TimeoutError,
+            ) as missing:  # a page without the expected form, or one that never stopped waiting
+                _note_refusal(summary, ErrandFailed("unexpected_page", str(missing)), fault)
             finally:
                 await restore_lists(errand)
                 await restore_signer(errand)

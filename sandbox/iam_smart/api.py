@@ -9,19 +9,18 @@ Spec:    fact sheet upstreams.md §1.1 to §1.5.
 
 import asyncio
 import base64
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from sandbox.iam_smart import faults, wire
 from sandbox.iam_smart.approvals import CLOCK_FAULT, ApprovalDesk
-from sandbox.iam_smart.codes import MESSAGES, CallRefused, Place, place_of
+from sandbox.iam_smart.calls import Call, Content, envelope, parse_content, read_body
+from sandbox.iam_smart.codes import CallRefused, Place, place_of
 from sandbox.iam_smart.courier import encode_content
 from sandbox.iam_smart.holders import PROFILE_FIELDS, card_identifier, open_id, profile_of, user_type
 from sandbox.iam_smart.ledger import KEY_LIFE, TOKEN_LIFE, IssuedToken, Ledger
@@ -29,7 +28,6 @@ from sandbox.iam_smart.registry import Registry, RelyingParty
 from sandbox.state import SandboxState
 from trust_lists.clock import Clock
 
-MAX_REQUEST_BYTES = 10 * 1024 * 1024
 SOURCES = frozenset(
     {"PC_Browser", "App_Link", "App_Package", "App_Scheme"}
     | {f"Android_{name}" for name in ("Chrome", "Firefox", "Edge", "Samsung", "Huawei", "Xiaomi", "IMS_InAppBrowser")}
@@ -39,32 +37,7 @@ ACK_RESULTS = frozenset({"SR001", "SR002", "SR003"})
 _LENGTHS = {"department": 100, "serviceName": 255, "documentName": 255}
 _SIGN_ALGORITHMS = frozenset({"SHA256withRSA", "NONEwithRSA"})
 
-Content = Mapping[str, object]
 Handler = Callable[["Call"], "Mapping[str, object]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call whose sender is known and whose content is open."""
-
-    party: RelyingParty
-    content: Content
-    at: datetime
-
-    def text(self, name: str) -> str:
-        """Return a text member.
-
-        Raises:
-            CallRefused: D20001 missing, D20002 empty, D20003 not a text.
-        """
-        if name not in self.content:
-            raise CallRefused("D20001")
-        value = self.content[name]
-        if value == "":
-            raise CallRefused("D20002")
-        if not isinstance(value, str):
-            raise CallRefused("D20003")
-        return value
 
 
 class IamSmartApi:
@@ -117,19 +90,19 @@ class IamSmartApi:
         held_up = await self.hold_up()
         if held_up is not None:
             return held_up
-        body = await _read_body(request)
+        body = await read_body(request)
         if body is None:
             return PlainTextResponse("too large", status_code=413)
         try:
             party = self._authenticate(request, body)
             if not encrypted:
-                return _envelope("D00000", handler(Call(party, {}, self._clock())))
+                return envelope("D00000", handler(Call(party, {}, self._clock())))
             key = self._content_key(party)
-            call = Call(party, _parse_content(key, body), self._clock())
+            call = Call(party, parse_content(key, body), self._clock())
             self._refuse_if_injected(handler)
-            return _envelope("D00000", wire.seal_content(key, encode_content(self._state, handler(call))))
+            return envelope("D00000", wire.seal_content(key, encode_content(self._state, handler(call))))
         except CallRefused as refusal:
-            return _envelope(refusal.code, None)
+            return envelope(refusal.code, None)
 
     def _authenticate(self, request: Request, body: bytes) -> RelyingParty:
         headers = wire.read_headers(request.headers)
@@ -200,6 +173,7 @@ class IamSmartApi:
         fields = call.content.get("profileFields")
         if not isinstance(fields, list) or not fields or not all(field in PROFILE_FIELDS for field in fields):
             raise CallRefused("D20003")
+        self._ledger.note_business_id(call.party.client_id, call.text("businessID"))
         self._desk.ask(
             "profile",
             call.party,
@@ -225,6 +199,8 @@ class IamSmartApi:
             raise CallRefused("D70004")
         if call.text("HKICHash") != wire.holder_hash(card_identifier(token.persona)):
             raise CallRefused("D70005")
+        # Last: a request that is refused does not use up its business id.
+        self._ledger.note_business_id(call.party.client_id, call.text("businessID"))
         self._desk.ask(
             "signing",
             call.party,
@@ -260,7 +236,6 @@ class IamSmartApi:
             raise CallRefused("D20008")
         if len(call.text("state")) > 36:
             raise CallRefused("D20003")
-        self._ledger.note_business_id(call.party.client_id, call.text("businessID"))
         return token
 
     def _by_qr_or_ticket(self, call: Call) -> Content:
@@ -276,36 +251,3 @@ def _check_hash_code(hash_code: str) -> None:
         raise CallRefused("D20003") from error
     if len(digest) != 32:
         raise CallRefused("D20003")
-
-
-async def _read_body(request: Request) -> bytes | None:
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_REQUEST_BYTES:
-            return None
-    return bytes(body)
-
-
-def _parse_content(key: bytes, body: bytes) -> Content:
-    try:
-        outer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise CallRefused("D20003") from error
-    sealed = outer.get("content") if isinstance(outer, dict) else None
-    if not isinstance(sealed, str):
-        raise CallRefused("D20001")
-    try:
-        content = json.loads(wire.open_content(key, sealed))
-    except (ValueError, RecursionError) as error:
-        raise CallRefused("D20003") from error
-    if not isinstance(content, dict):
-        raise CallRefused("D20003")
-    return content
-
-
-def _envelope(code: str, content: object) -> Response:
-    members: dict[str, object] = {"txID": f"T={secrets.token_hex(12)}", "code": code, "message": MESSAGES[code]}
-    if content is not None:
-        members["content"] = content
-    return JSONResponse(members)

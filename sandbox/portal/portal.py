@@ -29,7 +29,13 @@ from sandbox.portal.relying_party import (
     new_attempt,
 )
 from sandbox.portal.signing_client import SigningClient
-from sandbox.portal.verification import check_response, check_userinfo, verify_id_token, without_signature
+from sandbox.portal.verification import (
+    check_response,
+    check_userinfo,
+    verified_holder,
+    verify_id_token,
+    without_signature,
+)
 from trust_lists.clock import Clock
 
 CLIENT_ID = "portal-gd-bank"
@@ -175,7 +181,7 @@ class Portal:
         check_userinfo(userinfo, claims)
         errand.access_token = access_token
         errand.tokens = {"id_token": without_signature(id_token), "access_token": without_signature(access_token)}
-        errand.holder = {name: str(value) for name, value in userinfo.items() if isinstance(value, str)}
+        errand.holder = verified_holder(claims)
         errand.verified = {
             **{
                 name: claims.get(name)

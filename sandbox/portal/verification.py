@@ -92,6 +92,18 @@ def permit_evidence(claims: Mapping[str, object]) -> bool:
     return False
 
 
+def verified_holder(claims: Mapping[str, object]) -> dict[str, str]:
+    """Return what the verified claims tell of the person: `name`, `name_chinese`, `birthdate`, each where known."""
+    elements = claims.get("verified_claims")
+    told: dict[str, str] = {}
+    for element in elements if isinstance(elements, list) else []:
+        for name, value in element.get("claims", {}).items():
+            known_as = "name_chinese" if name.startswith("name#") else name
+            if known_as in {"name", "name_chinese", "birthdate"} and isinstance(value, str):
+                told.setdefault(known_as, value)
+    return told
+
+
 def check_userinfo(userinfo: Mapping[str, object], id_token: Mapping[str, object]) -> None:
     """Core cl. 5.3.2: userinfo speaks of the same person, or is not used.
 

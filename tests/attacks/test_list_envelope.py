@@ -1,14 +1,15 @@
 """Attacks on the signed envelope of the list: who may make a version, and which version a reader may be given."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tuf.api.metadata import Metadata, Root
+from tuf.api.metadata import Delegations, Metadata, Root, TargetFile, Targets
 
 from tests.support.trust_lists import Offices, refusal
 from trust_lists.config import PublicationPolicy
-from trust_lists.drafting import end_admission, repeal_agreement
+from trust_lists.drafting import end_admission, repeal_agreement, set_status
 from trust_lists.model import ServiceStatus
 from trust_lists.publication import _next_timestamp, stage_root
 from trust_lists.repository import Officer, Roster, add_signature
@@ -289,3 +290,68 @@ def test_the_same_version_again_is_welcome(offices: Offices) -> None:
     held = offices.published
     again = offices.accept(held.bundle, held)
     assert (again.version, again.sha256) == (held.snapshot.version, held.snapshot.sha256)
+
+
+def _targets_edited(offices: Offices, edit: Callable[[Targets], None]) -> str:
+    """The code by which the gate refuses joint targets that two regions have signed after somebody edited them."""
+    staged = offices.staged(repeal_agreement(offices.draft(), "hk-gd", offices.clock()))
+    parsed = Metadata[Targets].from_bytes(staged.metadata["targets"])
+    edit(parsed.signed)
+    data = offices.resign(parsed.to_bytes(), offices.signers[HK], offices.signers[GD])
+    return refusal(offices.accept, offices.bundle(replace(staged, metadata={"targets": data})))
+
+
+def _widen_path(targets: Targets) -> None:
+    targets.delegations.roles["hk"].paths = ["hk/*", "mo/*"]
+
+
+def _drop_region(targets: Targets) -> None:
+    del targets.delegations.roles["mo"]
+
+
+def _not_terminating(targets: Targets) -> None:
+    targets.delegations.roles["hk"].terminating = False
+
+
+def _one_key_twice(targets: Targets) -> None:
+    role = targets.delegations.roles["hk"]
+    (keyid,) = role.keyids
+    twin = type(targets.delegations.keys[keyid]).from_dict("1" * 64, targets.delegations.keys[keyid].to_dict())
+    targets.delegations.keys[twin.keyid] = twin
+    role.keyids.append(twin.keyid)
+    role.threshold = 2
+
+
+def _more_documents(targets: Targets) -> None:
+    targets.targets["hk/list.json"] = TargetFile.from_data("hk/list.json", b"x", ["sha256"])
+
+
+@pytest.mark.parametrize("edit", [_widen_path, _drop_region, _not_terminating, _one_key_twice, _more_documents])
+def test_joint_part_that_bends_the_delegations(offices: Offices, edit: Callable[[Targets], None]) -> None:
+    assert _targets_edited(offices, edit) == "list_region_overreach"
+
+
+def test_scheme_named_by_a_weak_hash_alone(offices: Offices) -> None:
+    scheme = offices.published.bundle.documents["scheme.json"]
+
+    def weaken(targets: Targets) -> None:
+        targets.targets["scheme.json"] = TargetFile.from_data("scheme.json", scheme, ["md5"])
+
+    assert _targets_edited(offices, weaken) == "list_malformed"
+
+
+def test_section_that_delegates_further(offices: Offices) -> None:
+    """A region may not hand its section on to keys that the scheme has not seen."""
+    staged = offices.staged(set_status(offices.draft(), "hk-rsa", ServiceStatus.WITHDRAWN, offices.clock()))
+    parsed = Metadata[Targets].from_bytes(staged.metadata["hk"])
+    parsed.signed.delegations = Delegations({}, {})
+    data = offices.resign(parsed.to_bytes(), offices.signers[HK])
+    assert refusal(offices.accept, offices.bundle(replace(staged, metadata={"hk": data}))) == "list_region_overreach"
+
+
+def test_section_that_names_another_regions_document(offices: Offices) -> None:
+    staged = offices.staged(set_status(offices.draft(), "hk-rsa", ServiceStatus.WITHDRAWN, offices.clock()))
+    parsed = Metadata[Targets].from_bytes(staged.metadata["hk"])
+    parsed.signed.targets["mo/list.json"] = TargetFile.from_data("mo/list.json", b"x", ["sha256"])
+    data = offices.resign(parsed.to_bytes(), offices.signers[HK])
+    assert refusal(offices.accept, offices.bundle(replace(staged, metadata={"hk": data}))) == "list_region_overreach"

@@ -15,7 +15,8 @@ GARBAGE = (
 DOORS = {
     "/authorize": ("client_id", "redirect_uri", "scope", "claims", "prompt", "max_age", "id_token_hint", "acr_values"),
     "/login": ("x",),
-    "/login/choose": ("connector", "csrf"),
+    "/login/with/iam_smart": ("x",),
+    "/login/with/nobody": ("x",),
     "/login/consent": ("csrf", "decision", "item_name"),
     "/login/cancel": ("x",),
     "/callback/iam_smart": ("code", "state", "error"),

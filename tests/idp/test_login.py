@@ -102,7 +102,7 @@ async def test_choice_names_every_provider_in_its_own_words(provider: Provider, 
     for native in ("智方便 iAM Smart", "一戶通 One Account", "广东省统一身份认证"):
         assert native in page.text
     assert page.text.count("not connected in this installation") == 2
-    assert (await browser.choose(page, "guangdong")).status_code == 404
+    assert (await browser.get(f"{ISSUER}/login/with/guangdong")).status_code == 404
     page = await browser.choose(page)
     assert "/login/consent" in page.text
 

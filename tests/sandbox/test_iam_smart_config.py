@@ -25,7 +25,8 @@ async def test_the_configuration_is_shown_and_changed(wire):
     "body",
     [
         b"", b"[]", b"\xff", b"[" * 4000, b"x" * 5000, b'{"persona":"nobody"}', b'{"persona":5}', b'{"mode":"sometimes"}', b'{"mode":null}',
-        b'{"approval_delay_s":-1}', b'{"approval_delay_s":true}', b'{"approval_delay_s":"1"}', b'{"approval_delay_s":NaN}', b'{"colour":"red"}',
+        b'{"approval_delay_s":-1}', b'{"approval_delay_s":true}', b'{"approval_delay_s":"1"}', b'{"approval_delay_s":NaN}',
+        b'{"colour":"red"}',
         b'{"mode":"interactive","persona":"nobody"}',
     ],
 )  # fmt: skip

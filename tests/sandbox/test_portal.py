@@ -46,9 +46,10 @@ class SigningPeer:
             await self.authorisations.portal_access(request.headers.get("authorization"), scope="signing")
         except AccessRefused as error:
             return JSONResponse({"code": error.code, "detail": str(error)}, 401)
-        form = await request.form()
-        self.documents["t1"] = await form["document"].read()
-        return JSONResponse({"transaction": "t1", "url": f"{ISSUER}/sign/t1", "level": form["level"]}, 201)
+        async with request.form() as form:
+            assert form["level"] == "B-T"
+            self.documents["t1"] = await form["document"].read()
+        return JSONResponse({"transaction": "t1", "url": f"{ISSUER}/sign/t1"}, 201)
 
     async def status(self, request: Request) -> Response:
         return JSONResponse({"status": "signed" if self.signed else "created", "error": None})
@@ -142,7 +143,7 @@ async def test_document_goes_to_the_signing_api_and_comes_back(world: World) -> 
     await world.api.get((await world.login(started)).headers["location"])
     posted = (await world.api.post(f"{errand}/document")).json()
     assert posted == {"transaction": "t1", "url": f"{ISSUER}/sign/t1"}
-    assert world.made[0]["name"] == "CHAN, Ka Yan"
+    assert world.made[0] == {"name": "CHAN, Ka Yan", "name_chinese": "陳嘉欣", "birthdate": "1990-01-15"}
     application = await world.api.get(f"{errand}/application")
     assert application.content == world.signing.documents["t1"]
     assert (await world.api.get(f"{errand}/signing")).json()["status"] == "created"

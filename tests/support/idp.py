@@ -285,8 +285,9 @@ class Browser:
         return await self.client.post(f"{self.provider.issuer}{path}", data={"csrf": csrf, **fields})
 
     async def choose(self, page: httpx.Response, connector: str = "iam_smart") -> httpx.Response:
-        """Press a row of the login choice."""
-        return await self.follow(await self.submit(page, "/login/choose", {"connector": connector}))
+        """Take a row of the login choice."""
+        assert f'href="/login/with/{connector}"' in page.text
+        return await self.open(f"{self.provider.issuer}/login/with/{connector}")
 
     async def pass_permit(self, response: httpx.Response, **changes: Any) -> httpx.Response:
         """Come back from the permit check with an attestation."""
