@@ -3,7 +3,7 @@
 Owns:    the shapes in the ID token and in userinfo. Leaves consent to `consent`, signing to `tokens`.
 Rules:   1 an item that was not granted yields no claim
          2 a `verified_claims` element that does not meet the asked framework, level, age or evidence is omitted, never faked
-         3 no document number leaves: the permit is a match (`exit_entry_permit_holder`) and a reference that means nothing elsewhere
+         3 no document number leaves: the permit is a match (`exit_entry_permit_holder`) and a reference of this sector only
          4 a birth date is as precise as the source
 Spec:    OpenID Connect Core 1.0 cl. 5.1, 5.2, 5.5; OpenID Connect for Identity Assurance 1.0 cl. 5, 6; OpenID IDA Schema 1.0
 """
@@ -30,6 +30,8 @@ class ReleaseSource:
     permit: PermitEvidence | None
     level: AssuranceLevel
     at: datetime
+    document_reference: str = ""
+    """What this sector may know the permit by; another sector's is another, or subjects could be joined by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ def _permit_framework(source: ReleaseSource, permit: PermitEvidence) -> _Framewo
         "document_details": {
             "type": permit.document_type,
             "issuer": {"country_code": permit.issuing_country},
-            "document_number": permit.document_reference,
+            "reference": source.document_reference,
         },
     }
     level = source.level.name.lower()

@@ -14,18 +14,16 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from idp.errors import IdpError, IdpUnavailable, InvalidClientMetadata, UnknownClient
-from idp.protocol import ClientAuthMethod
-from idp.relying_parties import (
-    RelyingParty,
-    hash_secret,
-    new_client_id,
-    new_secret,
-    parse_registration,
-    registration_document,
+from idp.client_administration import (
+    add_client,
+    list_clients,
+    remove_client,
+    rotate_client_secret,
+    show_client,
+    update_client,
 )
+from idp.errors import IdpError, IdpUnavailable
 from idp.store import Store
-from trust_lists.clock import utc_now
 
 OpenStore = Callable[[], AbstractAsyncContextManager[Store]]
 T = TypeVar("T")
@@ -47,13 +45,22 @@ SubjectType = Annotated[str | None, typer.Option("--subject-type", help="pairwis
 Sector = Annotated[str | None, typer.Option("--sector-identifier-uri")]
 Purpose = Annotated[str | None, typer.Option("--purpose", help="Why the portal asks; shown on the consent page")]
 ApplicationType = Annotated[str | None, typer.Option("--application-type", help="web or native")]
+Registration = Annotated[
+    Path | None, typer.Option("--registration", help="RFC 7591 document to start from; options go before it")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, nothing else")]
 
 
 def build_client_app(open_store: OpenStore) -> typer.Typer:
     """Build the commands on a store that the service opens."""
     app = typer.Typer(help="Relying parties: add, show, list, update, remove, rotate-secret.", no_args_is_help=True)
+    _register_add(app, open_store)
+    _register_update(app, open_store)
+    _register_others(app, open_store)
+    return app
 
+
+def _register_add(app: typer.Typer, open_store: OpenStore) -> None:
     @app.command()
     def add(
         *,
@@ -71,13 +78,12 @@ def build_client_app(open_store: OpenStore) -> typer.Typer:
         purpose: Purpose = None,
         application_type: ApplicationType = None,
         client_id: Annotated[str | None, typer.Option("--client-id", help="Fix the identifier (demos)")] = None,
-        registration: Annotated[
-            Path | None, typer.Option("--registration", help="RFC 7591 document to start from")
-        ] = None,
+        registration: Registration = None,
         json_output: Json = False,
     ) -> None:
         """Register a relying party; prints its registration, and its secret once when it has one."""
         given = _members(
+            registration=registration,
             name=name,
             redirect_uris=redirect_uri,
             auth=auth,
@@ -92,9 +98,10 @@ def build_client_app(open_store: OpenStore) -> typer.Typer:
             purpose=purpose,
             application_type=application_type,
         )
-        base = {} if registration is None else _read_json(registration)
-        _run(open_store, lambda store: add_client(store, {**base, **given}, client_id=client_id), json_output)
+        _run(open_store, lambda store: add_client(store, given, client_id=client_id), json_output)
 
+
+def _register_update(app: typer.Typer, open_store: OpenStore) -> None:
     @app.command()
     def update(
         client_id: str,
@@ -112,10 +119,12 @@ def build_client_app(open_store: OpenStore) -> typer.Typer:
         sector_identifier_uri: Sector = None,
         purpose: Purpose = None,
         application_type: ApplicationType = None,
+        registration: Registration = None,
         json_output: Json = False,
     ) -> None:
         """Change what is given; everything else stays."""
         given = _members(
+            registration=registration,
             name=name,
             redirect_uris=redirect_uri,
             auth=auth,
@@ -132,6 +141,8 @@ def build_client_app(open_store: OpenStore) -> typer.Typer:
         )
         _run(open_store, lambda store: update_client(store, client_id, given), json_output)
 
+
+def _register_others(app: typer.Typer, open_store: OpenStore) -> None:
     @app.command()
     def show(client_id: str, json_output: Json = False) -> None:
         """Print a registration."""
@@ -152,89 +163,10 @@ def build_client_app(open_store: OpenStore) -> typer.Typer:
         """Make a new secret; the old one ends at once."""
         _run(open_store, lambda store: rotate_client_secret(store, client_id), json_output)
 
-    return app
-
-
-async def add_client(store: Store, document: dict[str, object], *, client_id: str | None = None) -> dict[str, object]:
-    """Register a relying party; return its registration, with `client_secret` when one was made.
-
-    Raises:
-        InvalidClientMetadata: the registration is not acceptable, or the identifier is taken.
-    """
-    secret = (
-        new_secret() if document.get("token_endpoint_auth_method") == ClientAuthMethod.CLIENT_SECRET_BASIC else None
-    )
-    secret_hash = None if secret is None else hash_secret(secret)
-    party = parse_registration(document, client_id=client_id or new_client_id(), secret_hash=secret_hash)
-    if await store.load_client(party.client_id) is not None:
-        raise InvalidClientMetadata("client_id is taken: update or remove it")
-    await store.save_client(party, at=utc_now())
-    return _with_secret(party, secret)
-
-
-async def update_client(store: Store, client_id: str, changes: dict[str, object]) -> dict[str, object]:
-    """Change a registration; a relying party that now needs a secret gets one.
-
-    Raises:
-        UnknownClient: no such relying party.
-        InvalidClientMetadata: the changed registration is not acceptable.
-    """
-    known = await _known(store, client_id)
-    document = {**registration_document(known), **changes}
-    needs_secret = document["token_endpoint_auth_method"] == ClientAuthMethod.CLIENT_SECRET_BASIC
-    secret = new_secret() if needs_secret and known.secret_hash is None else None
-    kept_hash = (hash_secret(secret) if secret else known.secret_hash) if needs_secret else None
-    party = parse_registration(document, client_id=client_id, secret_hash=kept_hash)
-    await store.save_client(party, at=utc_now())
-    return _with_secret(party, secret)
-
-
-async def show_client(store: Store, client_id: str) -> dict[str, object]:
-    """Return a registration."""
-    return registration_document(await _known(store, client_id))
-
-
-async def list_clients(store: Store) -> list[dict[str, object]]:
-    """Return every registration."""
-    return [registration_document(client.party) for client in await store.list_clients()]
-
-
-async def remove_client(store: Store, client_id: str) -> dict[str, object]:
-    """Remove a relying party."""
-    if not await store.remove_client(client_id):
-        raise UnknownClient
-    return {"client_id": client_id, "removed": True}
-
-
-async def rotate_client_secret(store: Store, client_id: str) -> dict[str, object]:
-    """Make a new secret.
-
-    Raises:
-        InvalidClientMetadata: this relying party authenticates without a secret.
-    """
-    known = await _known(store, client_id)
-    if known.auth_method is not ClientAuthMethod.CLIENT_SECRET_BASIC:
-        raise InvalidClientMetadata("this relying party has no secret")
-    secret = new_secret()
-    party = parse_registration(registration_document(known), client_id=client_id, secret_hash=hash_secret(secret))
-    await store.save_client(party, at=utc_now())
-    return _with_secret(party, secret)
-
-
-async def _known(store: Store, client_id: str) -> RelyingParty:
-    party = await store.load_client(client_id)
-    if party is None:
-        raise UnknownClient
-    return party
-
-
-def _with_secret(party: RelyingParty, secret: str | None) -> dict[str, object]:
-    document = registration_document(party)
-    return document if secret is None else {**document, "client_secret": secret}
-
 
 def _members(
     *,
+    registration: Path | None,
     name: str | None,
     redirect_uris: list[str] | None,
     auth: str | None,
@@ -264,7 +196,8 @@ def _members(
         "gba_purpose": purpose,
         "application_type": application_type,
     }
-    return {member: value for member, value in members.items() if value is not None}
+    start = {} if registration is None else _read_json(registration)
+    return {**start, **{member: value for member, value in members.items() if value is not None}}
 
 
 def _read_json(path: Path) -> dict[str, object]:

@@ -17,6 +17,7 @@ from idp.claims import ReleaseSource, release
 from idp.consent import record_consent
 from idp.errors import LoginStepRepeated, StoreUnavailable
 from idp.grants import build_code, build_grant, hash_token, new_code
+from idp.identity import sector_reference
 from idp.login import Consent, IssueCode, Login, Refuse
 from idp.login_desk import LoginDesk
 from idp.login_pages import REGION_NAMES, consent_rows
@@ -87,7 +88,11 @@ async def _grant(desk: LoginDesk, visit: Visit, login: Login, step: IssueCode) -
     identity = await deps.store.load_identity(step.sign_in.person, step.sign_in.connector)
     if identity is None:
         raise StoreUnavailable
-    source = ReleaseSource(identity, step.sign_in, step.permit, step.assessment.level, visit.at)
+    reference = ""
+    if step.permit is not None:
+        sector = login.relying_party.sector
+        reference = sector_reference(deps.cipher, sector=sector, reference=step.permit.document_reference)
+    source = ReleaseSource(identity, step.sign_in, step.permit, step.assessment.level, visit.at, reference)
     return build_grant(
         login,
         step,

@@ -29,6 +29,11 @@ def session_identifier(cipher: PersonalDataCipher, *, session: str, client_id: s
     return cipher.lookup(f"{client_id}\x1f{session}", purpose="idp.session_identifier")
 
 
+def sector_reference(cipher: PersonalDataCipher, *, sector: str, reference: str) -> str:
+    """Return the reference under which relying parties of one sector know a person's permit."""
+    return cipher.lookup(f"{sector}\x1f{reference}", purpose="idp.document_reference")
+
+
 def permit_subject(cipher: PersonalDataCipher, person: str) -> str:
     """Return the subject under which the permit check knows this person."""
     return cipher.lookup(person, purpose="idp.permit_subject")

@@ -148,6 +148,8 @@ def _print(fields: dict[str, object], *, as_json: bool) -> None:
         typer.echo(json.dumps(fields, ensure_ascii=False, default=str))
         return
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in fields.items():
         shown = ", ".join(str(part) for part in value) if isinstance(value, list) else str(value)
         if isinstance(value, dict):

@@ -7,6 +7,7 @@ Rules:   a recording proves nothing about when and by whom it was made: no attes
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ def parse_recording(clip: bytes, challenge: bytes, config: LivenessConfig) -> Re
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RequestMalformed("the challenge is not of the documented form") from error
     pictures = [part for part in _BETWEEN.split(clip) if part]
-    if len(times) != len(pictures) or any(b <= a for a, b in zip(times, times[1:], strict=False)) or not actions:
+    if len(times) != len(pictures) or any(b <= a for a, b in pairwise(times)) or not actions:
         raise RequestMalformed("the challenge's times are not one for each frame, growing")
     if len(pictures) > config.frames.max_frames:
         raise RequestMalformed(f"the clip has {len(pictures)} frames, at most {config.frames.max_frames} are taken")

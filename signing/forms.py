@@ -4,6 +4,9 @@ Owns:    multipart forms with one document, and their text fields. Leaves what t
 Rules:   the length is known and bounded before a byte is read; one file, few fields.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 
@@ -14,8 +17,9 @@ _OVERHEAD_BYTES = 65_536
 MAX_TEXT = 500
 
 
-async def read_form(request: Request, limits: DocumentLimits) -> FormData:
-    """Read a posted form.
+@asynccontextmanager
+async def open_form(request: Request, limits: DocumentLimits) -> AsyncIterator[FormData]:
+    """Read a posted form; its temporary files end with the block.
 
     Raises:
         RequestRefused: no length, or not a form.
@@ -31,9 +35,13 @@ async def read_form(request: Request, limits: DocumentLimits) -> FormData:
     ):
         raise RequestRefused("a form is expected")
     try:
-        return await request.form(max_files=1, max_fields=12)
+        form = await request.form(max_files=1, max_fields=12)
     except Exception as error:
         raise RequestRefused("the form cannot be read") from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def read_document(form: FormData, limits: DocumentLimits) -> bytes:

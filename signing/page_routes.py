@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from signing.doors import SigningDoors
 from signing.errors import AccessRefused, SigningError
-from signing.forms import read_document, read_form, text_of
+from signing.forms import open_form, read_document, text_of
 from signing.ports import SignedInCitizen
 from signing.store import DocumentKind
 from signing.transaction_model import Transaction, TransactionStatus
@@ -73,9 +73,10 @@ class _Pages:
         """The citizen's decision to sign."""
         try:
             citizen, transaction = await self._own(request)
-            form = await read_form(request, self._doors.config.document)
+            async with open_form(request, self._doors.config.document) as form:
+                token = text_of(form, "csrf")
             expected = _form_token(self._doors, transaction.id, citizen)
-            if not hmac.compare_digest(text_of(form, "csrf").encode(), expected.encode()):
+            if not hmac.compare_digest(token.encode(), expected.encode()):
                 raise AccessRefused("the form is not from this page; open the page again", "csrf_mismatch")
             locale = request.headers.get("accept-language", "")[:35]
             await self._doors.transactions.authorise(transaction.id, citizen, locale)
@@ -101,10 +102,11 @@ class _Pages:
     async def verdict(self, request: Request) -> Response:
         """The verdict on an uploaded file."""
         try:
-            form = await read_form(request, self._doors.config.document)
-            posted = form.get("document")
-            name = (posted.filename or "")[:200] if isinstance(posted, UploadFile) else ""
-            report = await self._doors.validate(await read_document(form, self._doors.config.document))
+            async with open_form(request, self._doors.config.document) as form:
+                posted = form.get("document")
+                name = (posted.filename or "")[:200] if isinstance(posted, UploadFile) else ""
+                document = await read_document(form, self._doors.config.document)
+            report = await self._doors.validate(document)
         except (SigningError, TrustListError) as error:
             problem = {"code": error.code, "detail": str(error)}
             return self._validate_page(request, {"problem": problem}, status=_status_of(error))

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from signing.doors import SigningDoors, shown
 from signing.errors import RequestRefused
-from signing.forms import read_document, read_form, text_of
+from signing.forms import open_form, read_document, text_of
 from signing.model import SignatureLevel
 from signing.page_routes import build_page_routes
 from signing.policy import DEFAULT, POLICIES
@@ -34,14 +34,14 @@ def build_routes(doors: SigningDoors) -> list[BaseRoute]:
 
     async def create(request: Request) -> Response:
         access = await doors.authorisations.portal_access(request.headers.get("authorization"), scope=SCOPE)
-        form = await read_form(request, doors.config.document)
-        demand = SigningDemand(
-            document=await read_document(form, doors.config.document),
-            document_name=text_of(form, "document_name"),
-            reason=text_of(form, "reason"),
-            level=_level(text_of(form, "level")),
-            idempotency_key=_idempotency_key(request),
-        )
+        async with open_form(request, doors.config.document) as form:
+            demand = SigningDemand(
+                document=await read_document(form, doors.config.document),
+                document_name=text_of(form, "document_name"),
+                reason=text_of(form, "reason"),
+                level=_level(text_of(form, "level")),
+                idempotency_key=_idempotency_key(request),
+            )
         return JSONResponse(shown(await doors.transactions.create(access, demand), doors), 201, headers=_NO_STORE)
 
     async def show(request: Request) -> Response:
@@ -56,12 +56,14 @@ def build_routes(doors: SigningDoors) -> list[BaseRoute]:
         return Response(found, media_type="application/json", headers=_NO_STORE)
 
     async def validation(request: Request) -> Response:
-        form = await read_form(request, doors.config.document)
-        policy, purpose = text_of(form, "policy") or DEFAULT.name, text_of(form, "purpose")
-        if policy not in POLICIES:
-            raise RequestRefused("there is no such validation policy")
-        found = await doors.validate(await read_document(form, doors.config.document), policy)
-        return JSONResponse(narrowed(found, purpose, text_of(form, "document_name")), headers=_NO_STORE)
+        async with open_form(request, doors.config.document) as form:
+            policy, purpose = text_of(form, "policy") or DEFAULT.name, text_of(form, "purpose")
+            if policy not in POLICIES:
+                raise RequestRefused("there is no such validation policy")
+            name = text_of(form, "document_name")
+            document = await read_document(form, doors.config.document)
+        found = await doors.validate(document, policy)
+        return JSONResponse(narrowed(found, purpose, name), headers=_NO_STORE)
 
     return [
         Route("/api/v1/signing/transactions", create, methods=["POST"]),

@@ -237,9 +237,7 @@ class SigningTransactions:
         at = self._parts.clock()
         lines = appearance_lines(certificates.end_entity, at, taken.reason)
         options = SigningOptions(level=taken.level, reason=taken.reason or None, appearance=lines)
-        prepared = await self._parts.workers.prepare(
-            document, certificates.end_entity, certificates.chain, options, at
-        )
+        prepared = await self._parts.workers.prepare(document, certificates.end_entity, certificates.chain, options, at)
         kept = await self._move(
             taken.id,
             TransactionStatus.STARTING,

@@ -1,21 +1,17 @@
 """Our side of the limited process.
 
-Owns:    starting it once, sending jobs, turning its end without an answer into an error. Leaves the jobs to `worker`.
-Rules:   as many jobs at once as the limits say; a job that breaks its limits is `validation_limit`, and the next one works;
-         the socket lies in a private folder.
+Owns:    sending jobs, turning the end of a child without an answer into an error.
+Leaves:  the jobs to `worker`, the process to `worker_process`.
+Rules:   as many jobs at once as the limits say; a job that breaks its limits is `validation_limit`, and the next one works.
 """
 
 import asyncio
 import contextlib
 import json
 import pickle
-import shutil
 import struct
-import sys
-import tempfile
 from collections.abc import Iterable
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from signing import errors
@@ -32,6 +28,7 @@ from signing.report import ReportError, ValidationReport
 from signing.transport import decode
 from signing.validation import Judgement
 from signing.worker import JudgeJob, PrepareJob, TimestampJob, ValidationDataJob, plain_anchors
+from signing.worker_process import WorkerProcess
 from trust_lists.snapshot import Snapshot
 
 _MAX_ANSWER_BYTES = 400_000_000
@@ -45,14 +42,18 @@ Job = JudgeJob | PrepareJob | TimestampJob | ValidationDataJob
 class PdfWorkers:
     """Reads hostile PDFs in limited processes."""
 
-    def __init__(self, limits: WorkerLimits | None = None, document: DocumentLimits | None = None) -> None:
-        """Start nothing yet."""
+    def __init__(
+        self,
+        limits: WorkerLimits | None = None,
+        document: DocumentLimits | None = None,
+        process: WorkerProcess | None = None,
+    ) -> None:
+        """Start nothing yet; a process that is given stays its owner's, otherwise one is started and ended here."""
         self._limits = limits or WorkerLimits()
         self._document = document or DocumentLimits()
         self._slots = asyncio.Semaphore(self._limits.max_concurrent)
-        self._starting = asyncio.Lock()
-        self._process: asyncio.subprocess.Process | None = None
-        self._folder: Path | None = None
+        self._process = process or WorkerProcess()
+        self._owns_process = process is None
 
     async def __aenter__(self) -> "PdfWorkers":
         return self
@@ -61,19 +62,9 @@ class PdfWorkers:
         await self.close()
 
     async def close(self) -> None:
-        """End the process; children end with their jobs."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), 5)
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        """End the process, if it is ours."""
+        if self._owns_process:
+            await asyncio.to_thread(self._process.close)
 
     async def validate(
         self, document: bytes, anchors: Anchors, policy: Policy, at: datetime, source: EvidenceSource
@@ -129,7 +120,7 @@ class PdfWorkers:
 
     async def _run(self, job: Job) -> tuple[Any, bytes]:
         async with self._slots:
-            path = await self._ready()
+            path = await asyncio.to_thread(self._process.socket_path)
             try:
                 reader, writer = await asyncio.open_unix_connection(path, limit=1 << 20)
             except OSError as error:
@@ -149,23 +140,6 @@ class PdfWorkers:
         if "error" in answer:
             raise _error(answer)
         return answer["result"], attachment
-
-    async def _ready(self) -> str:
-        async with self._starting:
-            if self._process is None or self._process.returncode is not None:
-                await self.close()
-                self._folder = Path(tempfile.mkdtemp(prefix="gba-trust-"))
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    "signing.worker_main",
-                    str(self._folder / "socket"),
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                )
-                if self._process.stdout is None or await self._process.stdout.readline() != b"ready\n":
-                    raise WorkerUnavailable("the limited process does not start")
-            return str((self._folder or Path()) / "socket")
 
 
 async def _read_frame(reader: asyncio.StreamReader) -> bytes:

@@ -46,6 +46,13 @@ Rules between values, each with a sentence that says what to do. Rules of one va
 {{- fail "networkPolicy.ingress.managementFrom is empty: name the pods of your Prometheus, else it cannot scrape" -}}
 {{- end -}}
 {{- $upstreams := or $v.settings.trustList.url $v.settings.timestampAuthority.url $v.settings.iamSmart.enabled $v.settings.permitAuthority.enabled -}}
+{{- $names := list -}}
+{{- range $v.networkPolicy.egress.upstreams -}}
+{{- if has .name $names -}}
+{{- fail (printf "networkPolicy.egress.upstreams names %s twice: each becomes a policy of that name" .name) -}}
+{{- end -}}
+{{- $names = append $names .name -}}
+{{- end -}}
 {{- if and $upstreams (empty $v.networkPolicy.egress.upstreams) -}}
 {{- fail "networkPolicy.egress.upstreams is empty, but the settings name upstreams: list their addresses and ports, else none can be reached" -}}
 {{- end -}}

@@ -164,7 +164,7 @@ def printed(picture: Image) -> Image:
     soft += (6 * np.sin(x * 2.1 + y * 0.7) * np.sin(y * 2.1 - x * 0.7))[..., None]
     paper = np.clip(soft, 0, 255).astype(np.uint8)
     cv2.rectangle(paper, (0, 0), (paper.shape[1] - 1, paper.shape[0] - 1), (235, 235, 238), 8)
-    return paper
+    return np.asarray(paper, np.uint8)
 
 
 def display(picture: Image, *, bezel: bool) -> Image:
@@ -189,7 +189,7 @@ def display(picture: Image, *, bezel: bool) -> Image:
     out = np.clip(seen, 0, 255).astype(np.uint8)
     if bezel:
         cv2.rectangle(out, (0, 0), (width - 1, height - 1), (12, 12, 12), 18)
-    return out
+    return np.asarray(out, np.uint8)
 
 
 def _shifted(picture: Image, move: Movement) -> Image:

@@ -212,7 +212,7 @@ def _triangulate(points: NDArray[np.float64], width: int, height: int) -> NDArra
     division = cv2.Subdiv2D((-5, -5, width + 10, height + 10))
     for x, y in points:
         division.insert((float(x), float(y)))
-    corners = division.getTriangleList().reshape(-1, 3, 2)
+    corners = np.asarray(division.getTriangleList()).reshape(-1, 3, 2)
     inside = ((corners >= -1) & (corners <= (width, height))).all((1, 2))
     near = ((corners[inside][:, :, None, :] - points[None, None]) ** 2).sum(-1).argmin(-1)
     distinct = (near[:, 0] != near[:, 1]) & (near[:, 1] != near[:, 2]) & (near[:, 0] != near[:, 2])

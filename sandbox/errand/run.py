@@ -37,6 +37,8 @@ class Summary:
     error_code: str | None = None
     error_detail: str | None = None
     error_step: int | None = None
+    step_ends: list[float] = field(default_factory=list)
+    """Seconds from the start to each step's end."""
     seconds: float = 0.0
     tamper: str | None = None
     facts: dict[str, object] = field(default_factory=dict)
@@ -53,9 +55,12 @@ class Summary:
             "tamper": self.tamper,
             "error": error,
             "steps": [
-                {"step": step.number, "title": step.title, "proven": step.proven, "document": step.document}
-                for step in self.steps
-            ],
+                {
+                    "step": step.number, "title": step.title, "proven": step.proven, "document": step.document,
+                    "ended_s": round(ended, 2),
+                }
+                for step, ended in zip(self.steps, self.step_ends, strict=True)
+            ],  # fmt: skip
             "facts": self.facts,
         }
 
@@ -72,6 +77,7 @@ async def run_errand(
 
             def done(step: StepResult) -> None:
                 summary.steps.append(step)
+                summary.step_ends.append(time.monotonic() - started)
                 say(step)
 
             try:

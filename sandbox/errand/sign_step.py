@@ -48,6 +48,7 @@ async def sign_once(errand: Errand) -> bytes:
         await errand.press(f"{errand.at.sandbox}/iam-smart/phone/{approval}", {"decision": "approve"})
     errand.facts["identification_code"] = code
     await _wait_until_signed(errand, text(posted, "transaction"))
+    await _expect_acknowledgement(errand, approval)
     return await errand.download(f"{portal}/document")
 
 
@@ -89,6 +90,16 @@ async def _wait_until_signed(errand: Errand, transaction: str) -> None:
             raise ErrandFailed(str(error["code"]), str(error["detail"]))
         await asyncio.sleep(POLL_S)
     raise ErrandFailed("signing_timed_out", f"transaction {transaction} is still waiting")
+
+
+async def _expect_acknowledgement(errand: Errand, approval: str) -> None:
+    """The upstream must have been told that its signature was accepted (SR001)."""
+    phone = await errand.get(f"{errand.at.sandbox}/iam-smart/phone")
+    approvals = phone["approvals"]
+    for found in approvals if isinstance(approvals, list) else []:
+        if found["id"] == approval and found["acknowledged"] == "SR001":
+            return
+    raise ErrandFailed("signature_not_acknowledged", "iAM Smart was not told that its signature was accepted")
 
 
 def _first_words(page: Page) -> str:

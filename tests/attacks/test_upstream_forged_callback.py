@@ -92,6 +92,52 @@ async def test_a_signature_over_something_else(wire, wrong):
     assert wire.receiver.refused[0][1] == "upstream_signature_invalid"
 
 
+GOOD_SIGNING = {
+    "hashCode": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+    "timestamp": None,
+    "signature": "AAAA",
+    "cert": "AAAA",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"hashCode": None}, "upstream_content_malformed"), ({"hashCode": 5}, "upstream_content_malformed"),
+        ({"hashCode": "AAAA"}, "upstream_signature_invalid"), ({"timestamp": "now"}, "upstream_content_malformed"),
+        ({"timestamp": 1}, "upstream_clock_skew"), ({"signature": None}, "upstream_content_malformed"),
+        ({"signature": "!"}, "upstream_content_malformed"), ({"signature": "AAAA" * 500}, "upstream_content_malformed"),
+        ({"cert": "AAAA"}, "upstream_content_malformed"), ({"cert": {}}, "upstream_content_malformed"),
+    ],
+)  # fmt: skip
+async def test_a_signing_result_of_another_shape_is_refused_at_once(wire, change, code):
+    wire.state.mode = Mode.AUTOMATIC
+    citizen = PERSONAS["hk-resident"]
+    wire.repository[citizen.name_latin] = [wire.keys.certificate(citizen)]
+    signer = (await wire.log_in()).signer
+    wire.state.mode = Mode.INTERACTIVE
+    await wire.signer.start(wire.request(signer))
+    known = wire.pending("signing")
+    now = int(wire.clock().timestamp() * 1000)
+    content = {**GOOD_SIGNING, "timestamp": now, "businessID": known["business_id"], "state": known["state"], **change}
+    await wire.post_callback("signing", wire.attackers_callback({k: v for k, v in content.items() if v is not None}))
+    assert wire.receiver.completed == []
+    assert [refusal[1] for refusal in wire.receiver.refused] == [code]
+
+
+@pytest.mark.parametrize("change", [{"openID": "another"}, {"idNo": None}, {"birthDate": "soon"}])
+async def test_a_profile_of_another_shape_or_holder_ends_the_login(wire, change):
+    from idp.connectors.iam_smart.errors import ContentMalformed
+
+    pending = await wire.exchange()
+    known = wire.pending("profile")
+    body = wire.attackers_callback({"businessID": known["business_id"], "state": known["state"], **VICTIM, **change})
+    assert (await wire.post_callback("profile", body)).status_code == 200
+    with pytest.raises(ContentMalformed):
+        await wire.connector.collect(pending.reference)
+    assert wire.database.rows("iam_smart_sessions") == []
+
+
 async def test_the_door_may_ask_for_the_operators_client_certificate(tmp_path):
     import base64
 

@@ -88,3 +88,13 @@ def test_refusals_end_in_exit_1_with_their_code(run) -> None:
     )
     assert "client_not_found" in run("remove", "nobody", code=1).stderr
     run("add", "--jwks", "/nowhere.json", code=2)
+
+
+def test_a_whole_registration_comes_from_a_file(run, tmp_path: Path) -> None:
+    document = json.loads(run(*ADD).stdout)
+    file = tmp_path / "registration.json"
+    file.write_text(json.dumps({**document, "gba_purpose": "Mortgage", "client_name#zh-Hans": "银行"}))
+    run("add", "--registration", str(file), "--client-id", "second")
+    assert run.load("second").purpose == "Mortgage"
+    run("update", "bank", "--registration", str(file), "--name", "Newer")
+    assert (run.load("bank").named("zh-Hans"), run.load("bank").client_name) == ("银行", "Newer")

@@ -69,6 +69,8 @@ async def test_permit_evidence_reaches_the_id_token(provider: Provider, client: 
     evidence = permit["verification"]["evidence"][0]
     assert evidence["type"] == "document"
     assert [check["check_method"] for check in evidence["check_details"]] == ["data", "bvr"]
+    reference = evidence["document_details"]["reference"]
+    assert reference != "ref-7f3a", "the permit check's own reference is the same for every sector: it must not leave"
     request = provider.permits.opened[0]
     assert request.name_latin == "CHAN, Ka Yan"
     assert request.birthdate == "19900115"

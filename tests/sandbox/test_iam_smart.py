@@ -145,6 +145,22 @@ async def test_background_tasks_end_with_the_app(tmp_path):
     assert asyncio.all_tasks() == before
 
 
+async def test_the_simulator_stands_alone_and_a_relying_party_is_registered_by_hand(tmp_path):
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    from sandbox.iam_smart import IamSmartSimulator
+    from sandbox.state import SandboxState
+
+    made = provision(tmp_path / "elsewhere", redirect_uris=(), callback_urls={}, at=NOW)
+    certificate = x509.load_pem_x509_certificate(made.kek_certificate_pem.encode()).public_bytes(Encoding.DER)
+    simulator = IamSmartSimulator(tmp_path / "sim", "http://127.0.0.1:8100", lambda: NOW, SandboxState(), None)
+    async with simulator.running():
+        simulator.register_relying_party("me", "secret", certificate, ("http://a/",), {"profile": "http://a/p"})
+    again = Registry(tmp_path / "sim").find("me")
+    assert again is not None and again.redirect_uris == ("http://a/",) and again.kek_certificate == certificate
+
+
 # --- rules of the calls
 
 

@@ -93,7 +93,10 @@ def test_an_ocsp_answer_by_a_certificate_without_delegation_says_nothing():
         revocation_of=lambda serial: None,
         at=AT,
     )
-    assert statements(parse_certificate(held.certificate), parse_certificate(authority.certificate), [], [answer], AT) == ()
+    assert (
+        statements(parse_certificate(held.certificate), parse_certificate(authority.certificate), [], [answer], AT)
+        == ()
+    )
 
 
 def test_one_revocation_outweighs_a_good_answer():

@@ -26,7 +26,7 @@ from idp.upstream import PendingAssertion, UpstreamAssertion
 from sandbox.config_routes import build_config_routes
 from sandbox.iam_smart import IamSmartSimulator, KekPadding, SigningKeys, build_iam_smart_routes, provision
 from sandbox.iam_smart import wire as upstream_wire
-from sandbox.iam_smart.provision import ProvisionedClient
+from sandbox.iam_smart.provision import ProvisionedClient, credentials_path
 from sandbox.state import SandboxState
 from signing.remote_signing import RemoteSigningRequest
 from tests.support.iam_smart_parts import (
@@ -210,6 +210,7 @@ async def joined(
         to_sandbox = await stack.enter_async_context(_client(None if over_http else sandbox, sandbox_url))
         clock, upstream_clock, state = MovingClock(), MovingClock(), SandboxState(approval_delay_s=delay_s)
         redirect_uri = f"{service_url}/callback/iam_smart"
+        _hand_down_credentials(directory / "simulator")
         client = provision(
             directory / "simulator",
             redirect_uris=(redirect_uri,),
@@ -217,6 +218,7 @@ async def joined(
             at=clock(),
             padding=padding,
         )
+        _CREDENTIALS.append(client.to_json())
         keys, trail, receiver = Keys(), Trail(), Receiver()
         repository: dict[str, list[bytes]] = {}
         simulator = IamSmartSimulator(
@@ -254,6 +256,16 @@ async def joined(
             settings, connector, simulator, state, database, store, keys, receiver, signer, trail, clock, upstream_clock,
             client, to_service, to_sandbox, repository,
         )  # fmt: skip
+
+
+_CREDENTIALS: list[bytes] = []
+
+
+def _hand_down_credentials(folder: Path) -> None:
+    """Give a new simulator the credentials of the first one: an RSA key for every test would cost more than the tests."""
+    if _CREDENTIALS:
+        folder.mkdir(parents=True)
+        credentials_path(folder, "gba-trust").write_bytes(_CREDENTIALS[0])
 
 
 def _client(app: Starlette | None, address: str) -> httpx.AsyncClient:

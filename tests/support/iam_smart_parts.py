@@ -68,7 +68,8 @@ class Database:
             return self._connection.serialize()
 
     def close(self) -> None:
-        self._connection.close()
+        with self._guard:  # a thread of a request that was cancelled may still be at work
+            self._connection.close()
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._guard:

@@ -7,8 +7,9 @@ import hmac
 import os
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 import httpx
@@ -26,12 +27,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from liveness.authority_client import HttpPermitAuthority
+from liveness.capture import CaptureEvidence, CaptureReader
 from liveness.check import PermitChecks
 from liveness.config import LivenessConfig
+from liveness.decision import decide_liveness
 from liveness.deepface_engine import DeepFaceEngine
 from liveness.errors import LivenessError
+from liveness.face_engine import FaceEngine
+from liveness.frames import Frame
 from liveness.mesh_landmarks import MeshReader
-from liveness.model import DocumentType, PermitCheckRequest
+from liveness.model import Action, DocumentType, PermitCheckRequest, Verdict
 from liveness.models import ModelSet
 from liveness.routes import build_router
 from liveness.sqlite_store import SqliteStore
@@ -141,7 +146,7 @@ def plain_pages(request: Request, template: str, context: Mapping[str, object], 
 class House:
     """Everything of one permit check, joined as the service does it."""
 
-    def __init__(self, folder: Path, models: ModelSet, engine: DeepFaceEngine, **config) -> None:
+    def __init__(self, folder: Path, models: ModelSet, engine: FaceEngine, **config) -> None:
         self.clock, self.database, self.trail, self.keys = TestClock(), Database(), Trail(), Keys()
         self.config = LivenessConfig(ISSUER, ISSUER, ISSUER, **config)
         files = provision_authority(folder)
@@ -262,5 +267,32 @@ async def perform(house: House, check: str, make_clip, browser: Browser | None =
     return refusal if "code" in refusal else await browser.answer()
 
 
+class Faces:
+    """The models of this machine, read once for the whole run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.models = ModelSet.load(folder)
+        self.reader = MeshReader(self.models)
+        self.engine = DeepFaceEngine(self.models)
+        self.studio = ClipStudio(self.reader)
+        self.config = LivenessConfig(ISSUER, ISSUER, ISSUER)
+
+    def judge(self, clip: Clip, actions: Sequence[Action]) -> tuple[Verdict, CaptureEvidence]:
+        """Read a clip and decide, without the wire."""
+        reader = CaptureReader(
+            actions, thresholds=self.config.thresholds, limits=self.config.frames, engine=self.engine
+        )
+        for index, (t_ms, jpeg) in enumerate(clip):
+            reader.read(Frame(index, t_ms, jpeg), self.reader)
+        evidence = reader.finish().evidence
+        return decide_liveness(evidence, self.config), evidence
+
+
+@lru_cache(maxsize=1)
+def faces(folder: Path) -> Faces:
+    """Return the run's faces."""
+    return Faces(folder)
+
+
 HOLDER = PERSONAS["hk-resident"]
-__all__ = ["HOLDER", "MTP", "Browser", "ClipStudio", "House", "TestClock", "perform"]
+__all__ = ["HOLDER", "MTP", "Browser", "ClipStudio", "Faces", "House", "TestClock", "faces", "perform"]

@@ -75,7 +75,9 @@ def sign_with_attributes(
     value = whole or cms_builder.signed_data(made.signer, attributes, held.private_key.sign(attributes))
     gap = made.gap_end - made.gap_start - 2
     assert 2 * len(value) <= gap
-    return made.document[: made.gap_start + 1] + value.hex().encode().ljust(gap, b"0") + made.document[made.gap_end - 1 :]
+    return (
+        made.document[: made.gap_start + 1] + value.hex().encode().ljust(gap, b"0") + made.document[made.gap_end - 1 :]
+    )
 
 
 def judge(
@@ -124,7 +126,12 @@ def incremental_update(document: bytes, objects: dict[int, bytes], *, root: int 
         body += b"%d 0 obj\n" % number + objects[number] + b"\nendobj\n"
     place = len(body)
     body += table
-    body += b"trailer\n<< /Size %d /Root %d 0 R /Prev %s >>\nstartxref\n%d\n%%%%EOF\n" % (size, catalog, start[1], place)
+    body += b"trailer\n<< /Size %d /Root %d 0 R /Prev %s >>\nstartxref\n%d\n%%%%EOF\n" % (
+        size,
+        catalog,
+        start[1],
+        place,
+    )
     return bytes(body)
 
 
@@ -147,3 +154,13 @@ def object_with(document: bytes, text: bytes) -> int:
 def later(**duration: float) -> datetime:
     """AT moved on."""
     return AT + timedelta(**duration)
+
+
+class MovingClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self, now: datetime = AT) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now

@@ -1,0 +1,97 @@
+"""What an operator does with relying parties: add, change, show, remove, rotate a secret.
+
+Owns:    these acts on a store. Leaves options and printing to `cli`, the rules of a registration to `relying_parties`.
+Rules:   a secret is ours to make, returned once, kept as its hash
+Spec:    RFC 7591 cl. 2, 3.2.1
+"""
+
+from idp.errors import InvalidClientMetadata, UnknownClient
+from idp.protocol import ClientAuthMethod
+from idp.relying_parties import (
+    RelyingParty,
+    hash_secret,
+    new_client_id,
+    new_secret,
+    parse_registration,
+    registration_document,
+)
+from idp.store import Store
+from trust_lists.clock import utc_now
+
+
+async def add_client(store: Store, document: dict[str, object], *, client_id: str | None = None) -> dict[str, object]:
+    """Register a relying party; return its registration, with `client_secret` when one was made.
+
+    Raises:
+        InvalidClientMetadata: the registration is not acceptable, or the identifier is taken.
+    """
+    secret = (
+        new_secret() if document.get("token_endpoint_auth_method") == ClientAuthMethod.CLIENT_SECRET_BASIC else None
+    )
+    secret_hash = None if secret is None else hash_secret(secret)
+    party = parse_registration(document, client_id=client_id or new_client_id(), secret_hash=secret_hash)
+    if await store.load_client(party.client_id) is not None:
+        raise InvalidClientMetadata("client_id is taken: update or remove it")
+    await store.save_client(party, at=utc_now())
+    return _with_secret(party, secret)
+
+
+async def update_client(store: Store, client_id: str, changes: dict[str, object]) -> dict[str, object]:
+    """Change a registration; a relying party that now needs a secret gets one.
+
+    Raises:
+        UnknownClient: no such relying party.
+        InvalidClientMetadata: the changed registration is not acceptable.
+    """
+    known = await _known(store, client_id)
+    document = {**registration_document(known), **changes}
+    needs_secret = document["token_endpoint_auth_method"] == ClientAuthMethod.CLIENT_SECRET_BASIC
+    secret = new_secret() if needs_secret and known.secret_hash is None else None
+    kept_hash = (hash_secret(secret) if secret else known.secret_hash) if needs_secret else None
+    party = parse_registration(document, client_id=client_id, secret_hash=kept_hash)
+    await store.save_client(party, at=utc_now())
+    return _with_secret(party, secret)
+
+
+async def show_client(store: Store, client_id: str) -> dict[str, object]:
+    """Return a registration."""
+    return registration_document(await _known(store, client_id))
+
+
+async def list_clients(store: Store) -> list[dict[str, object]]:
+    """Return every registration."""
+    return [registration_document(client.party) for client in await store.list_clients()]
+
+
+async def remove_client(store: Store, client_id: str) -> dict[str, object]:
+    """Remove a relying party."""
+    if not await store.remove_client(client_id):
+        raise UnknownClient
+    return {"client_id": client_id, "removed": True}
+
+
+async def rotate_client_secret(store: Store, client_id: str) -> dict[str, object]:
+    """Make a new secret.
+
+    Raises:
+        InvalidClientMetadata: this relying party authenticates without a secret.
+    """
+    known = await _known(store, client_id)
+    if known.auth_method is not ClientAuthMethod.CLIENT_SECRET_BASIC:
+        raise InvalidClientMetadata("this relying party has no secret")
+    secret = new_secret()
+    party = parse_registration(registration_document(known), client_id=client_id, secret_hash=hash_secret(secret))
+    await store.save_client(party, at=utc_now())
+    return _with_secret(party, secret)
+
+
+async def _known(store: Store, client_id: str) -> RelyingParty:
+    party = await store.load_client(client_id)
+    if party is None:
+        raise UnknownClient
+    return party
+
+
+def _with_secret(party: RelyingParty, secret: str | None) -> dict[str, object]:
+    document = registration_document(party)
+    return document if secret is None else {**document, "client_secret": secret}
