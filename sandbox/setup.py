@@ -26,7 +26,7 @@ from sandbox.launcher import Processes
 from sandbox.operators import Operators
 from sandbox.permit_authority import provision_authority
 from sandbox.pki import build_pki
-from sandbox.portal import Portal
+from sandbox.portal import CLIENT_ID, Portal
 from service.database import check_schema, upgrade_schema
 from service.errors import DataFolderRefused, ServiceUnavailable
 from service.instance_lock import InstanceLock
@@ -35,7 +35,6 @@ from service.settings import default_models_folder
 from trust_lists.clock import utc_now
 
 DATA_VERSION = 1
-PORTAL_CLIENT_ID = "portal-gd-bank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +189,10 @@ def _register_portal(data: Path, config: Path, addresses: Addresses) -> None:
     wanted = json.dumps(registration, sort_keys=True).encode()
     if done.exists() and done.read_bytes() == wanted:
         return
-    jwks = data / "sandbox" / "onboarding" / "portal-jwks.json"
-    _write(jwks, json.dumps(registration["jwks"]).encode())
-    command = "update" if done.exists() else "add"
-    arguments = client_arguments(registration, jwks, command, config)
+    document = data / "sandbox" / "onboarding" / "portal-registration.json"
+    _write(document, wanted)
+    words = ["update", CLIENT_ID] if done.exists() else ["add", "--client-id", CLIENT_ID]
+    arguments = ["client", *words, "--registration", str(document), "--config", str(config)]
     result = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "service.cli", *arguments],
         capture_output=True,
@@ -203,16 +202,6 @@ def _register_portal(data: Path, config: Path, addresses: Addresses) -> None:
     if result.returncode != 0:
         raise ServiceUnavailable(f"the sample portal could not be registered: {result.stderr.strip()[-300:]}")
     _write(done, wanted)
-
-
-def client_arguments(registration: dict[str, object], jwks: Path, command: str, config: Path) -> list[str]:
-    """Return the arguments of `gba-trust client` that make this registration."""
-    redirect_uris = registration["redirect_uris"]
-    first = ["client", "--config", str(config), command] + ([PORTAL_CLIENT_ID] if command == "update" else ["--client-id", PORTAL_CLIENT_ID])
-    arguments = [*first, "--name", str(registration["client_name"]), "--auth", "private_key_jwt", "--jwks", str(jwks)]
-    for uri in redirect_uris if isinstance(redirect_uris, list) else []:
-        arguments += ["--redirect-uri", str(uri)]
-    return [*arguments, "--region", "gd", "--scope", str(registration["scope"]), "--subject-type", "pairwise"]
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ Rules:   1 a part is handed what it consumes as its own Protocols say; no part f
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -16,7 +17,7 @@ from starlette.applications import Starlette
 
 from idp.app_routes import build_routes as build_idp_routes
 from idp.authorisations import IdpAuthorisations
-from idp.config import IdpConfig
+from idp.config import IdpConfig, RateLimit
 from idp.connectors.iam_smart.config import IamSmartConfig, parse_credentials
 from idp.connectors.iam_smart.connector import IamSmartConnector
 from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
@@ -137,7 +138,7 @@ def _connectors(base: Foundation) -> tuple[Mapping[str, Connector], IamSmartConn
 def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "PermitPart | None") -> IdpDeps:
     settings = base.settings
     return IdpDeps(
-        config=IdpConfig(issuer=settings.issuer, loopback_http=settings.mode is Mode.DEMO),
+        config=_idp_config(settings),
         store=IdpSqliteStore(base.database, base.cipher),
         connectors=connectors,
         permit_checks=None if permit is None else permit.checks,
@@ -148,6 +149,13 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
         clock=base.clock,
         render=base.render,
     )
+
+
+def _idp_config(settings: Settings) -> IdpConfig:
+    config = IdpConfig(issuer=settings.issuer, loopback_http=settings.mode is Mode.DEMO)
+    if settings.rate_limits:
+        return config
+    return replace(config, address_limit=RateLimit(0, 0), client_limit=RateLimit(0, 0))
 
 
 def _ca_certificates(base: Foundation) -> list[bytes]:

@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     name = next((argument for argument in given if not argument.startswith("-")), None)
     try:
-        _application(name)(given, prog_name="gba-trust")
+        _application(name)(_lift_config(given) if name == "client" else given, prog_name="gba-trust")
     except KeyboardInterrupt:
         _say("interrupted", "stopped before the end; nothing is half done")
         sys.exit(130)
@@ -60,6 +60,15 @@ def main(arguments: list[str] | None = None) -> None:
             typer.echo(json.dumps({"error": {"code": error.code, "detail": str(error)}}))
         _say(error.code, str(error))
         sys.exit(exit_code(error))
+
+
+def _lift_config(arguments: list[str]) -> list[str]:
+    """Put `--config FILE` right behind the first word: an option of the whole group may stand anywhere on the line."""
+    if "--config" not in arguments[:-1]:
+        return arguments
+    at = arguments.index("--config")
+    rest = arguments[:at] + arguments[at + 2 :]
+    return [rest[0], *arguments[at : at + 2], *rest[1:]] if rest else arguments
 
 
 def _say(code: str, text: str) -> None:

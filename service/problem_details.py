@@ -57,6 +57,13 @@ STATUS: dict[type[Exception], int] = {
 }
 
 
+STATUS_BY_CODE = {
+    "insufficient_scope": 403,  # RFC 6750 cl. 3.1: the token is good, but not for this
+    "transaction_state": 409,
+    "transaction_expired": 410,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is told outside."""
@@ -72,7 +79,7 @@ def problem_of(error: Exception) -> Problem:
     if not isinstance(error, DOMAIN_ERRORS):
         return Problem(500, "internal_error", "Something failed on our side.")
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 400)
-    status = getattr(error, "http_status", status)
+    status = STATUS_BY_CODE.get(error.code, status)
     retry = getattr(error, "retry_after_s", None)
     return Problem(status, error.code, str(error) or error.code, retry if isinstance(retry, int) else None)
 
@@ -94,11 +101,18 @@ async def problem_response(request: Request, error: Exception) -> Response:
             "code": problem.code,
             "detail": problem.detail,
             "instance": f"urn:gba-trust:reference:{reference}",
+            **_more_members(request),
         },
         problem.status,
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def _more_members(request: Request) -> dict[str, object]:
+    """Return what a door added for its caller (which field of a document is wrong), RFC 9457 cl. 3.2."""
+    members = request.scope.get("state", {}).get("problem_members", {})
+    return {name: value for name, value in members.items() if value is not None} if isinstance(members, dict) else {}
 
 
 def exit_code(error: Exception) -> int:

@@ -43,7 +43,8 @@ class EmbeddedSignature:
         coverage: how much of the file the ByteRange covers.
         revision: index of the covered cross-reference section, 0 is the newest; None when unclear.
         declared_permission: /P of a DocMDP reference in this dictionary.
-        locks_fields: it has a FieldMDP reference.
+        lock_action: `All`, `Include` or `Exclude` of a FieldMDP reference, or None.
+        lock_fields: the fields that it names.
         problems: what the gate found; empty when the place is sound.
     """
 
@@ -55,13 +56,19 @@ class EmbeddedSignature:
     coverage: Coverage
     revision: int | None
     declared_permission: int | None
-    locks_fields: bool
+    lock_action: str | None
+    lock_fields: tuple[str, ...]
     problems: tuple[StructureProblem, ...]
 
     @property
     def is_document_timestamp(self) -> bool:
         """A DocTimeStamp carries an RFC 3161 token instead of a signature (EN 319 142-1 cl. 5.4.3)."""
         return self.sub_filter == "ETSI.RFC3161"
+
+    def locks(self, field: str) -> bool:
+        """Tell whether the signature locks a form field (ISO 32000-2 cl. 12.8.2.4 table 258)."""
+        named = any(field == item or field.startswith(item + ".") for item in self.lock_fields)
+        return {"All": True, "Include": named, "Exclude": not named}.get(self.lock_action or "", False)
 
     @property
     def covered_end(self) -> int:
@@ -179,7 +186,7 @@ def _form_fields(file: PdfFile, catalog: Dictionary) -> list[_Field]:
 
 def _embedded(file: PdfFile, field: str, value: object) -> EmbeddedSignature:
     dictionary = file.dictionary(value)
-    permission, locks = _transforms(file, dictionary)
+    permission, (lock_action, lock_fields) = _transforms(file, dictionary)
     sub_filter = file.resolve(dictionary.get("SubFilter"))
     moment = file.resolve(dictionary.get("M"))
     contents = file.resolve(dictionary.get("Contents"))
@@ -192,7 +199,8 @@ def _embedded(file: PdfFile, field: str, value: object) -> EmbeddedSignature:
         coverage=Coverage.UNCLEAR,
         revision=None,
         declared_permission=permission,
-        locks_fields=locks,
+        lock_action=lock_action,
+        lock_fields=lock_fields,
         problems=(),
     )
     return _judge_place(file, value, contents, found)
@@ -272,10 +280,13 @@ def _plausible(byte_range: ByteRange, size: int) -> ByteRange | None:
     return byte_range if fits else None
 
 
-def _transforms(file: PdfFile, dictionary: Dictionary) -> tuple[int | None, bool]:
+Lock = tuple[str | None, tuple[str, ...]]
+
+
+def _transforms(file: PdfFile, dictionary: Dictionary) -> tuple[int | None, Lock]:
     """Read what the signature itself permits later (ISO 32000-2 cl. 12.8.2.2 and 12.8.2.4)."""
     permission: int | None = None
-    locks = False
+    lock: Lock = (None, ())
     for item in file.array(dictionary.get("Reference"))[:16]:
         reference = file.dictionary(item)
         method = file.resolve(reference.get("TransformMethod"))
@@ -284,8 +295,11 @@ def _transforms(file: PdfFile, dictionary: Dictionary) -> tuple[int | None, bool
             stated = file.resolve(parameters.get("P"))
             permission = stated if isinstance(stated, int) else 2  # cl. 12.8.2.2 table 257: default 2
         elif method == Name("FieldMDP"):
-            locks = True
-    return permission, locks
+            action = file.resolve(parameters.get("Action"))
+            names = [file.resolve(name) for name in file.array(parameters.get("Fields"))]
+            fields = tuple(name.text() for name in names if isinstance(name, PdfString))
+            lock = (str(action) if isinstance(action, Name) else "All", fields)
+    return permission, lock
 
 
 def _security_store(file: PdfFile, catalog: Dictionary) -> DocumentSecurityStore:
@@ -342,7 +356,8 @@ def _raw_signatures(data: bytes, limits: DocumentLimits, problem: StructureProbl
             coverage=Coverage.UNCLEAR,
             revision=None,
             declared_permission=None,
-            locks_fields=False,
+            lock_action=None,
+            lock_fields=(),
             problems=(problem,),
         )
     return list(result.values())

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from signing import cms, modification
 from signing.anchors import Anchor
 from signing.chain import ProvenTime, TrustMaterial
+from signing.changes import Changes
 from signing.document import EmbeddedSignature, SignedDocument, digest_parts
 from signing.errors import CmsMalformed
 from signing.model import Indication, IntegrityVerdict, Modification, SubIndication, TimestampReport, Unsatisfied
@@ -74,7 +75,7 @@ def _judge(
         return DocumentTime(embedded.field, embedded.covered_end, report, None, IntegrityVerdict.MALFORMED)
     judged = judge_token(der, digest_parts(signed.data, embedded.byte_range), anchors, material, control, kind)
     integrity = IntegrityVerdict.OK if judged.intact else IntegrityVerdict.BROKEN
-    change = modification.classify(signed, embedded) if judged.intact else Modification.NONE
+    change = modification.classify(signed, embedded) if judged.intact else Changes(Modification.NONE)
     try:
         modification.check_permitted(change, embedded, material.policy)
     except Unsatisfied as failure:

@@ -104,7 +104,9 @@ class Modification(StrEnum):
 
     NONE = "none"
     VALIDATION_DATA = "validation_data"
-    """Only validation data, document time stamps and further signatures were added."""
+    """Only validation data and document time stamps were added."""
+    SIGNATURES = "further_signatures"
+    """Further signatures were made."""
     FORM_FILLING = "form_filling"
     """Form fields were filled."""
     OTHER = "other"

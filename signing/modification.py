@@ -1,43 +1,48 @@
 """What later revisions of a document mean for a signature.
 
-Owns:    the rule that turns a kind of change into a permission or a refusal. Leaves finding the change to `pyhanko_diff`.
-Rules:   validation data and further signatures are permitted; filling of fields only where the signature itself declared it
-         (DocMDP 2 or 3, FieldMDP) and the policy agrees; everything else, and what cannot be explained, is not.
+Owns:    the rule that turns a kind of change into a permission or a refusal. Leaves finding the change to `changes`.
+Rules:   1 validation data and document time stamps are permitted always
+         2 further signatures, unless this signature forbids every change (DocMDP 1)
+         3 filling of fields only where this signature declares it (DocMDP 2 or 3, FieldMDP), the field is not locked, and the
+           policy agrees: without a declaration nobody can tell filling from shadowing
+         4 everything else, and what cannot be explained, is not
 Spec:    ISO 32000-2:2020 cl. 12.8.2.2 and 12.8.2.4; EN 319 142-1 cl. 5.5
 """
 
+from signing.changes import Changes, find_changes
+from signing.config import DocumentLimits
 from signing.document import EmbeddedSignature, SignedDocument
 from signing.model import Coverage, Modification, SubIndication, Unsatisfied
 from signing.policy import Policy
 
 
-def classify(document: SignedDocument, signature: EmbeddedSignature) -> Modification:
-    """Say what was changed after this signature; the analysis runs only where something follows."""
+def classify(document: SignedDocument, signature: EmbeddedSignature, limits: DocumentLimits | None = None) -> Changes:
+    """Say what was changed after this signature; the comparison runs only where something follows."""
     if signature.coverage is Coverage.WHOLE_FILE:
-        return Modification.NONE
+        return Changes(Modification.NONE)
     if signature.coverage is Coverage.UNCLEAR:
-        return Modification.OTHER
-    # pyHanko costs 0.4 s to import and most files need no analysis.
-    from signing.pyhanko_diff import classify_changes  # noqa: PLC0415 - slow import
-
-    return classify_changes(document.data, signature.field, signature.covered_end)
+        return Changes(Modification.OTHER)
+    return find_changes(document.data, signature.covered_end, limits or DocumentLimits())
 
 
-def check_permitted(change: Modification, signature: EmbeddedSignature, policy: Policy) -> None:
+def check_permitted(changes: Changes, signature: EmbeddedSignature, policy: Policy) -> None:
     """Check a later change.
 
     Raises:
         Unsatisfied: SIG_CONSTRAINTS_FAILURE.
     """
-    if change is Modification.OTHER:
-        raise Unsatisfied(
-            SubIndication.SIG_CONSTRAINTS_FAILURE,
-            "the document was changed after signing in a way that is not permitted",
-        )
-    if change is Modification.FORM_FILLING:
-        declared = signature.locks_fields or (signature.declared_permission or 0) >= 2
+    permission = signature.declared_permission
+    if changes.kind is Modification.OTHER:
+        _refuse("the document was changed after signing in a way that is not permitted")
+    if changes.kind in (Modification.SIGNATURES, Modification.FORM_FILLING) and permission == 1:
+        _refuse("the signature forbids every later change, and there is one")
+    if changes.kind is Modification.FORM_FILLING:
+        if any(signature.locks(name) for name in changes.fields):
+            _refuse("a form field that the signature locks was changed")
+        declared = signature.lock_action is not None or (permission or 0) >= 2
         if not declared or not policy.allows_declared_form_filling:
-            raise Unsatisfied(
-                SubIndication.SIG_CONSTRAINTS_FAILURE,
-                "form fields were filled after signing, and the signature does not say that they may be",
-            )
+            _refuse("form fields were filled after signing, and nothing says that they may be")
+
+
+def _refuse(detail: str) -> None:
+    raise Unsatisfied(SubIndication.SIG_CONSTRAINTS_FAILURE, detail)

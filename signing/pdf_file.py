@@ -233,11 +233,19 @@ class PdfFile:
         pairs = [(head.integer(), head.integer()) for _ in range(count)]
         return body, {member: first + offset for member, offset in pairs}
 
-    def _decode(self, stream: StreamObject) -> bytes:
+    def raw_stream(self, stream: StreamObject) -> bytes:
+        """Return a stream's bytes as they stand in the file.
+
+        Raises:
+            DocumentRefused: its length does not fit the file.
+        """
         length = self.resolve(stream.dictionary.get("Length"))
         if not isinstance(length, int) or not 0 <= length <= len(self.data) - stream.start:
             raise DocumentRefused("a stream's length is wrong")
-        raw = self.data[stream.start : stream.start + length]
+        return self.data[stream.start : stream.start + length]
+
+    def _decode(self, stream: StreamObject) -> bytes:
+        raw = self.raw_stream(stream)
         decoded = decode_stream(raw, stream.dictionary, self.limits.max_stream_bytes)
         self._decoded_bytes += len(decoded)
         if self._decoded_bytes > self.limits.max_decoded_bytes:

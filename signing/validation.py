@@ -213,10 +213,11 @@ class _SignatureProcess:
         cms.verify_value(self.parsed, self.signer)
 
     def _check_modification(self) -> None:
-        self.change = modification.classify(self.signed, self.embedded)
+        found = modification.classify(self.signed, self.embedded)
+        self.change = found.kind
         if not self.embedded.problems:
             self.change_permitted = False
-            modification.check_permitted(self.change, self.embedded, self.material.policy)
+            modification.check_permitted(found, self.embedded, self.material.policy)
             self.change_permitted = True
 
     def _best_signature_time(self) -> ProvenTime:

@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
-from signing import pyhanko_diff  # noqa: F401 - loaded once here, so that no child pays for it
 from signing.anchors import NamedRoot
 from signing.config import DocumentLimits, WorkerLimits
 from signing.creation import PreparedSignature, SigningOptions, prepare, reserve_timestamp

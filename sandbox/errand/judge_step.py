@@ -3,6 +3,7 @@
 Owns:    the four judgements and what each must say. Leaves judging to the service's API and to the `gba-trust validate` command.
 """
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from sandbox.errand.list_step import HK_SERVICE, wait_for_service
 from sandbox.errors import ErrandFailed
 
 COMMAND_TIMEOUT_S = 60
+TIMESTAMP_RESOLUTION_S = 1.05
 
 
 async def judge_document(errand: Errand) -> StepResult:
@@ -94,6 +96,8 @@ async def _withdraw(errand: Errand, earlier: bytes) -> None:
     try:
         await wait_for_service(errand, int(str(withdrawn["version"])))
         expect_passed(await judge(errand, earlier))
+        # A time stamp has whole seconds: one taken in the second of the withdrawal would still read as before it.
+        await asyncio.sleep(TIMESTAMP_RESOLUTION_S)
         await _expect_late_signature_unrecognised(errand)
     finally:
         restored = await errand.send("POST", f"{operators}/services/{HK_SERVICE}/status", {"status": "granted"})

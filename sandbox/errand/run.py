@@ -56,7 +56,10 @@ class Summary:
             "error": error,
             "steps": [
                 {
-                    "step": step.number, "title": step.title, "proven": step.proven, "document": step.document,
+                    "step": step.number,
+                    "title": step.title,
+                    "proven": step.proven,
+                    "document": step.document,
                     "ended_s": round(ended, 2),
                 }
                 for step, ended in zip(self.steps, self.step_ends, strict=True)

@@ -94,11 +94,16 @@ async def _wait_until_signed(errand: Errand, transaction: str) -> None:
 
 async def _expect_acknowledgement(errand: Errand, approval: str) -> None:
     """The upstream must have been told that its signature was accepted (SR001)."""
-    phone = await errand.get(f"{errand.at.sandbox}/iam-smart/phone")
-    approvals = phone["approvals"]
-    for found in approvals if isinstance(approvals, list) else []:
-        if found["id"] == approval and found["acknowledged"] == "SR001":
-            return
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        phone = await errand.get(f"{errand.at.sandbox}/iam-smart/phone")
+        approvals = phone["approvals"]
+        for found in approvals if isinstance(approvals, list) else []:
+            if found["id"] == approval and found["acknowledged"] is not None:
+                if found["acknowledged"] != "SR001":
+                    raise ErrandFailed("signature_rejected", f"iAM Smart was told {found['acknowledged']}")
+                return
+        await asyncio.sleep(POLL_S)
     raise ErrandFailed("signature_not_acknowledged", "iAM Smart was not told that its signature was accepted")
 
 

@@ -14,7 +14,7 @@ def pod_labels(release):
     return release.one("Deployment")["spec"]["template"]["metadata"]["labels"]
 
 
-def tester_labels(release):
+def labels_of_tester(release):
     return release.one("Pod")["metadata"]["labels"]
 
 
@@ -32,7 +32,7 @@ def test_selectors_take_the_service_pod_and_no_other(scenario):
     ]
     for selector in selectors:
         assert selector.items() <= pod_labels(release).items()
-        assert not selector.items() <= tester_labels(release).items()
+        assert not selector.items() <= labels_of_tester(release).items()
         assert not selector.items() <= pod_labels(other).items()
 
 
@@ -104,7 +104,7 @@ def test_what_is_not_named_is_denied(scenario):
     release = render_scenario(scenario)
     policies = release.all("NetworkPolicy")
     stranger = Peer({"app": "stranger"})
-    for labels in (pod_labels(release), tester_labels(release)):
+    for labels in (pod_labels(release), labels_of_tester(release)):
         for port in (PUBLIC, MANAGEMENT, 22):
             assert not allows(policies, labels, "ingress", stranger, port)
             assert not allows(policies, labels, "ingress", Peer(address="192.0.2.1"), port)
@@ -118,19 +118,19 @@ def test_the_named_reach_their_port_and_no_other():
     policies, pod = release.all("NetworkPolicy"), pod_labels(release)
     controller = Peer({"app": "controller"}, namespace("ingress-nginx"))
     prometheus = Peer({"app.kubernetes.io/name": "prometheus"}, namespace("monitoring"))
-    for peer, open_port in ((controller, PUBLIC), (prometheus, MANAGEMENT), (Peer(tester_labels(release)), PUBLIC)):
+    for peer, open_port in ((controller, PUBLIC), (prometheus, MANAGEMENT), (Peer(labels_of_tester(release)), PUBLIC)):
         assert [port for port in (PUBLIC, MANAGEMENT) if allows(policies, pod, "ingress", peer, port)] == [open_port]
     assert allows(policies, pod, "ingress", Peer(address="198.51.100.5"), PUBLIC)
     assert not allows(policies, pod, "ingress", Peer(address="198.51.100.200"), PUBLIC)
     assert not allows(policies, pod, "ingress", Peer({"app": "grafana"}, namespace("monitoring")), MANAGEMENT)
     assert not allows(
-        policies, pod, "ingress", Peer(tester_labels(render_scenario("everything", name="other"))), PUBLIC
+        policies, pod, "ingress", Peer(labels_of_tester(render_scenario("everything", name="other"))), PUBLIC
     )
 
 
 def test_the_pod_reaches_its_upstreams_and_the_resolver():
     release = render_scenario("everything")
-    policies, pod, tester = release.all("NetworkPolicy"), pod_labels(release), tester_labels(release)
+    policies, pod, tester = release.all("NetworkPolicy"), pod_labels(release), labels_of_tester(release)
     for address, port, allowed in (
         ("203.0.113.10", 443, True),
         ("203.0.113.21", 443, True),
