@@ -19,7 +19,6 @@ from pathlib import Path
 
 import httpx
 
-from sandbox.errand.context import Addresses
 from sandbox.errand.run import run_errand
 from sandbox.setup import free_ports, running_pair
 
@@ -52,31 +51,28 @@ def measure_errands(runs: int) -> dict[str, object]:
             before = {name: cpu_seconds(pid) for name, pid in pids.items()}
             seconds, permit_cpu = [], []
             for _ in range(runs):
-                summary = asyncio.run(run_errand(pair.addresses, tamper=None, say=lambda step: None))
+                ends: list[float] = []
+                summary = asyncio.run(
+                    run_errand(
+                        pair.addresses,
+                        tamper=None,
+                        say=lambda step, ends=ends: ends.append(cpu_seconds(pids["service"])),
+                    )
+                )
                 if not summary.ok:
                     raise SystemExit(f"the errand failed: {summary.error_code}: {summary.error_detail}")
                 seconds.append(summary.seconds)
-            permit_cpu = liveness_cpu(pair.addresses)
+                permit_cpu.append(ends[2] - ends[1])
             cpu = {name: (cpu_seconds(pid) - before[name]) / runs for name, pid in pids.items()}
             memory = {name: rss_mb(pid) for name, pid in pids.items()}
     return {
         "first start (keys, certificates, database), s": round(first_start, 2),
         "second start to the first page, s": round(second_start, 2),
         "errand, s (median of runs)": round(statistics.median(seconds), 2),
-        "liveness, CPU-s a session (service)": permit_cpu,
+        "permit and liveness step, CPU-s of the service (median)": round(statistics.median(permit_cpu), 2),
         "CPU-s an errand": {name: round(value, 2) for name, value in cpu.items()},
         "memory after the errands, MB": {name: round(value) for name, value in memory.items()},
     }
-
-
-def liveness_cpu(addresses: Addresses) -> float | str:
-    """Return the service's own figure of the CPU time spent on frames, per session."""
-    text = httpx.get(f"{addresses.management}/metrics").text
-    values = {
-        line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line.startswith("gba_trust_liveness")
-    }
-    sessions = values.get("gba_trust_liveness_sessions_total", 0.0)
-    return round(values["gba_trust_liveness_cpu_seconds_total"] / sessions, 3) if sessions else "not measured"
 
 
 def memory_without_liveness() -> float:

@@ -3,7 +3,7 @@
 Owns:    `Frame`, `parse_jpeg_size`, `decode_frame`. Leaves order and time to `frame_chain`, faces to `mesh_landmarks`.
 Rules:   1 size is judged on the bytes, picture size on the header, before any decoder runs
          2 baseline JPEG with one frame header only: no progressive scans, no second header, no other format
-         3 metadata is never read: no orientation, no thumbnail, no colour profile
+         3 a frame's metadata is never read: no orientation, no thumbnail, no colour profile
          4 every decoder error is a refusal
 Spec:    ITU-T T.81 Annex B (markers)
 """
@@ -106,7 +106,7 @@ def decode_frame(jpeg: bytes, limits: FrameLimits) -> Image:
 
 
 def decode_picture(data: bytes, *, max_bytes: int, max_pixels: int = 25_000_000) -> Image:
-    """Return a portrait given by an operator: JPEG or PNG of any size within the limits, BGR.
+    """Return a portrait given by an operator: JPEG or PNG of any size within the limits, BGR, turned upright as its metadata says.
 
     Raises:
         FrameTooLarge: too many bytes or pixels.
@@ -119,7 +119,7 @@ def decode_picture(data: bytes, *, max_bytes: int, max_pixels: int = 25_000_000)
         with PIL.Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as header:
             if header.width * header.height > max_pixels:
                 raise FrameTooLarge(f"the picture has over {max_pixels} pixels")
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except (OSError, ValueError, cv2.error, PIL.Image.DecompressionBombError) as error:
         raise FrameRefused("the picture cannot be read") from error
     if image is None:

@@ -1,13 +1,18 @@
 """Nets run by onnxruntime: the face embedding and the two passive-detection nets.
 
 Owns:    sessions made from verified bytes, input layout. Leaves alignment to `landmarks`, meaning to `decision`.
-Rules:   one thread a session (the worker pool gives the parallelism); a session may be run from several threads
+Rules:   1 one thread a session (the worker pool gives the parallelism); a session may be run from several threads
+         2 onnxruntime sends nothing home: from 1.29 on its wheels write a device id to ~/.cache and upload events unless the
+           variable below is set before the import (microsoft/onnxruntime pull requests 27379 and 29843)
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime
 from numpy.typing import NDArray
 

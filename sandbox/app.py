@@ -21,6 +21,7 @@ from sandbox.iam_smart import IamSmartSimulator, build_iam_smart_routes
 from sandbox.operators import Operators
 from sandbox.operators_routes import build_operator_routes
 from sandbox.permit_authority import PermitAuthoritySimulator, build_permit_authority_routes
+from sandbox.persona_pages import build_persona_routes
 from sandbox.pki import SandboxPki, build_pki
 from sandbox.pki_routes import build_pki_routes
 from sandbox.portal import Portal, build_portal_routes
@@ -87,6 +88,7 @@ def _routes(
         Route("/", front_page),
         Route("/healthz", healthy),
         *build_config_routes(state),
+        *build_persona_routes(),
         *build_iam_smart_routes(iam_smart),
         *build_pki_routes(pki, clock),
         *build_holder_routes(keys),

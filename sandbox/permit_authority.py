@@ -41,6 +41,7 @@ CLIENT_ID = "gba-trust"
 SAME_BELOW, DIFFERENT_ABOVE = 0.50, 0.60
 """Distances of embeddings: between them the answer is `uncertain`."""
 MIN_FACE_PX = 80
+MIN_MESH_SCORE = 0.9
 REMEMBERED_NONCES = 10_000
 _LIMITS = FrameLimits()
 
@@ -119,8 +120,8 @@ class Register:
         if not faces:
             raise FrameRefused("no face")
         mesh = self._reader.mesh(image, faces[0])
-        if mesh.width < MIN_FACE_PX:
-            raise FrameRefused("the face is too small")
+        if mesh.width < MIN_FACE_PX or mesh.score < MIN_MESH_SCORE:
+            raise FrameRefused("the face is too small, or none")
         return self._engine.embed([self._reader.chip(image, mesh)])[0]
 
 

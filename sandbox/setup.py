@@ -191,17 +191,18 @@ def _register_portal(data: Path, config: Path, addresses: Addresses) -> None:
         return
     document = data / "sandbox" / "onboarding" / "portal-registration.json"
     _write(document, wanted)
-    words = ["update", CLIENT_ID] if done.exists() else ["add", "--client-id", CLIENT_ID]
-    arguments = ["client", *words, "--registration", str(document), "--config", str(config)]
-    result = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "service.cli", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    # A start that was cut off may have registered the portal without noting it.
+    known = _client_command(config, "show", CLIENT_ID).returncode == 0
+    words = ["update", CLIENT_ID] if known else ["add", "--client-id", CLIENT_ID]
+    result = _client_command(config, *words, "--registration", str(document))
     if result.returncode != 0:
         raise ServiceUnavailable(f"the sample portal could not be registered: {result.stderr.strip()[-300:]}")
     _write(done, wanted)
+
+
+def _client_command(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "service.cli", "client", *words, "--config", str(config)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own program
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -28,7 +28,7 @@ _SIGNING = frozenset({"V", "AP", "M", "F"})
 _ACTIONS = frozenset({"A", "AA"})
 _NEW_FIELD = frozenset(
     {"Type", "Subtype", "FT", "T", "TU", "V", "F", "P", "Rect", "AP", "Lock", "SV", "Ff", "MK", "BS", "Border", "DA", "DR",
-     "Q", "M", "NM", "Parent", "Kids"}
+     "Q", "M", "NM", "H", "StructParent", "Parent", "Kids"}
 )  # fmt: skip
 
 
@@ -91,9 +91,7 @@ class _Comparison:
 
     def _suppose(self, pairs: Iterable[tuple[object, object]]) -> None:
         """Suppose pairs of objects equal wherever else they are met: catalog, pages, annotations and fields have rules of their own."""
-        self.equal.update(
-            (a.number, b.number) for a, b in pairs if isinstance(a, Ref) and isinstance(b, Ref)
-        )
+        self.equal.update((a.number, b.number) for a, b in pairs if isinstance(a, Ref) and isinstance(b, Ref))
 
     def _suppose_pages(self, one: object, other: object) -> None:
         waiting = [(one, other)]
@@ -104,9 +102,7 @@ class _Comparison:
             before, after = self.old.dictionary(pair[0]), self.new.dictionary(pair[1])
             kids = list(zip(self.old.array(before.get("Kids")), self.new.array(after.get("Kids")), strict=False))
             waiting.extend(kids)
-            self._suppose(
-                zip(self.old.array(before.get("Annots")), self.new.array(after.get("Annots")), strict=False)
-            )
+            self._suppose(zip(self.old.array(before.get("Annots")), self.new.array(after.get("Annots")), strict=False))
 
     def _count_step(self) -> None:
         self.steps += 1
@@ -155,7 +151,9 @@ class _Comparison:
 
     def _form(self, one: object, other: object) -> None:
         before, after = self.old.dictionary(one), self.new.dictionary(other)
-        self._same_but(before, after, frozenset({"Fields", "SigFlags", "DR"}))
+        # A form that comes with the first signature may bring its default appearance; an old one keeps its own.
+        fresh = frozenset() if before else frozenset({"DA"})
+        self._same_but(before, after, frozenset({"Fields", "SigFlags", "DR"}) | fresh)
         self._resources(before.get("DR"), after.get("DR"))
         old_fields, new_fields = self.old.array(before.get("Fields")), self.new.array(after.get("Fields"))
         self._suppose(zip(old_fields, new_fields, strict=False))

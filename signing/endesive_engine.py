@@ -61,7 +61,7 @@ def _check_suitable(document: bytes, field: FieldRequest) -> None:
     catalog = file.dictionary(file.trailer.get("Root"))
     if "DocMDP" in file.dictionary(catalog.get("Perms")):
         raise EngineRefused("endesive must not sign a certified document; use the pyhanko engine")
-    if field.sub_filter != "ETSI.CAdES.detached" or field.box is not None or field.appearance:
+    if field.sub_filter != "ETSI.CAdES.detached" or field.box is not None:
         raise EngineRefused("endesive makes invisible approval signatures only; use the pyhanko engine")
     form = file.dictionary(catalog.get("AcroForm"))
     if file.array(form.get("Fields")):

@@ -23,6 +23,7 @@ from sandbox.clips.anatomy import (
     RIGHT_LID_FOLD,
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
+    UPPER_LIP,
 )
 
 Image = NDArray[np.uint8]
@@ -165,12 +166,12 @@ class Head:
 
     def _open_mouth(self, shaped: NDArray[np.float64], mouth: float) -> None:
         points, width = self._points, self.face_width
-        drop = 0.18 * width * mouth
-        lip = list(LOWER_LIP)
+        drop, lift = 0.18 * width * mouth, 0.03 * width * mouth
         half = (points[308, 0] - points[78, 0]) / 2 * 1.05
-        share = np.clip(np.abs(points[lip, 0] - points[14, 0]) / half, 0, 1)
-        shaped[lip, 1] += drop * np.sqrt(1 - share**2)
-        below = np.setdiff1d(np.flatnonzero(points[:468, 1] > points[17, 1] + 1), lip)
+        for lip, way in ((list(LOWER_LIP), drop), (list(UPPER_LIP), -lift)):
+            share = np.clip(np.abs(points[lip, 0] - points[14, 0]) / half, 0, 1)
+            shaped[lip, 1] += way * np.sqrt(1 - share**2)
+        below = np.setdiff1d(np.flatnonzero(points[:468, 1] > points[17, 1] + 1), LOWER_LIP)
         shaped[below, 1] += (
             drop * 0.85 * np.clip(1 - np.abs(points[below, 0] - points[152, 0]) / (0.55 * width), 0, None)
         )
@@ -179,7 +180,7 @@ class Head:
         hole = np.zeros((self.height, self.width), np.uint8)
         cv2.fillPoly(hole, [np.round(placed[list(INNER_LIPS), :2]).astype(np.int32)], 255)
         share = cv2.GaussianBlur(hole, (5, 5), 1)[..., None] / np.float32(255)
-        image[:] = (image * (1 - share) + np.array([30, 25, 60], np.float32) * share).astype(np.uint8)
+        image[:] = (image * (1 - share) + np.array([10, 8, 20], np.float32) * share).astype(np.uint8)
 
     def _close_eyes(self) -> Image:
         """Paint the eye openings over with lid skin and draw the lash line."""

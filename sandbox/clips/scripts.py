@@ -20,7 +20,7 @@ _MOVEMENTS: dict[Action, tuple[Movement, ...]] = {
     Action.TURN_RIGHT: tuple(Movement(yaw=-angle) for angle in (9, 20, 30, 31, 20, 7)),
     Action.NOD: tuple(Movement(pitch=angle) for angle in (6, 14, 19, 12, 4)),
     Action.BLINK: tuple(Movement(blink=share) for share in (0.5, 1.0, 1.0, 0.5)),
-    Action.OPEN_MOUTH: tuple(Movement(mouth=share) for share in (0.45, 0.65, 0.75, 0.5)),
+    Action.OPEN_MOUTH: tuple(Movement(mouth=share) for share in (0.45, 0.7, 0.8, 0.5)),
 }
 
 

@@ -70,11 +70,14 @@ def test_a_set_that_calls_itself_embedded_has_the_pinned_hashes(tmp_path: Path) 
     assert "embedded" in str(refusal.value)
 
 
+OUTSIDE = {"name": "../x", "sha256": "0" * 64, "source": "", "licence": ""}
+
+
 @pytest.mark.parametrize(
     "manifest",
     [
         b"", b"[]", b"{", b'{"format": 2}', b'{"format": 1, "set": "a b", "files": {}}', b'{"format": 1, "set": "x", "files": {}}',
-        json.dumps({"format": 1, "set": "x", "files": {"face_mesh": {"name": "../x", "sha256": "0" * 64, "source": "", "licence": ""}}}).encode(),
+        json.dumps({"format": 1, "set": "x", "files": {"face_mesh": OUTSIDE}}).encode(),
         json.dumps({"format": 1, "set": "x", "files": {"nose": {}}}).encode(),
         b" " * 70_000,
     ],

@@ -35,7 +35,9 @@ def test_a_sample_gets_the_integrity_that_it_has(name):
         assert len(report.document_timestamps) == expected["document_timestamps"]
 
 
-@pytest.mark.parametrize("name", ["form-one-page_objstm-xrefstm.pdf", "form-two-pages_48-fields.pdf", "pdfa-2a_tagged.pdf"])
+@pytest.mark.parametrize(
+    "name", ["form-one-page_objstm-xrefstm.pdf", "form-two-pages_48-fields.pdf", "pdfa-2a_tagged.pdf"]
+)
 def test_documents_of_the_field_can_be_signed(name):
     from tests.support.signing import judge, sign_pdf
 

@@ -72,7 +72,7 @@ def classify_changes(data: bytes, field: str, covered_end: int) -> Modification:
             level = getattr(result, "modification_level", ModificationLevel.OTHER)
             if level <= ModificationLevel.FORM_FILLING and _permitted(signature, level):
                 return Modification.NONE if level is ModificationLevel.NONE else meaning
-    except Exception:  # noqa: BLE001 - a hostile file meets pyHanko; what cannot be explained is not permitted
+    except Exception:
         return Modification.OTHER
     return Modification.OTHER
 
