@@ -96,6 +96,7 @@ class CaptureReader:
         self._passive: list[float] = []
         self._digests: set[bytes] = set()
         self._fingerprint: Fingerprint | None = None
+        self._shape: tuple[int, ...] | None = None
         self._resting: list[_Kept] = []
         self._moving: list[_Kept] = []
         self._peaks: list[_Kept] = []
@@ -221,13 +222,14 @@ class CaptureReader:
         return max(apart, default=0.0), max(turned, default=0.0)
 
     def _note_sameness(self, image: Image) -> None:
+        if self._shape not in {None, image.shape}:
+            raise FrameRefused("the frames have different sizes")
+        self._shape = image.shape
         digest = pixel_digest(image)
         self._exact += digest in self._digests
         self._digests.add(digest)
         now = fingerprint(image)
         if self._fingerprint is not None:
-            if self._fingerprint.shape != now.shape:
-                raise FrameRefused("the frames have different sizes")
             self._near += difference(self._fingerprint, now) < _NEAR_DUPLICATE
         self._fingerprint = now
 

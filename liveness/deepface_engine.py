@@ -55,8 +55,10 @@ class DeepFaceEngine:
 
     def __init__(self, models: ModelSet) -> None:
         self._models = models
-        cache: dict[str, Any] = modeling.__dict__.setdefault("cached_models", {})
-        cache.setdefault(_TASK, {})[MODEL_NAME] = _DlibOnnx(EmbeddingNet(models))
+        cache: dict[str, Any] = modeling.__dict__.setdefault(
+            "cached_models", {task: {} for task in modeling.AVAILABLE_MODELS}
+        )
+        cache[_TASK][MODEL_NAME] = _DlibOnnx(EmbeddingNet(models))
         self._passive = PassiveNets(models) if models.has_passive_detection else None
 
     @property

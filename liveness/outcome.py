@@ -1,8 +1,9 @@
 """What a passed check states, and where the browser goes on.
 
 Owns:    the attestation's contents, the return address. Leaves signing and the gate to `attestation`.
-Spec:    check methods of OpenID Connect for Identity Assurance 1.0: `data` (compared with the issuer's data), `pvr` (a living
-         person was seen), `bvr` (face compared with the portrait held)
+Spec:    check methods of OpenID Connect for Identity Assurance 1.0: `data` (compared with the issuer's data), `bvr` (face compared with
+         the portrait held, remotely). `liveness` (a living person was seen, remotely) is a word of our trust framework: the
+         standard leaves the list of methods to frameworks and has none for it.
 """
 
 import secrets
@@ -50,7 +51,7 @@ def describe(
         document=AttestedDocument(document.type, document.issuing_country, reference),
         checks=(
             AttestedCheck("data", result.organisation, result.txn, _write(result.at)),
-            AttestedCheck("pvr", OURSELVES, secrets.token_urlsafe(12), _write(at)),
+            AttestedCheck("liveness", OURSELVES, secrets.token_urlsafe(12), _write(at)),
             AttestedCheck("bvr", result.organisation, result.txn, _write(result.at)),
         ),
         portrait_source="permit_authority",

@@ -3,7 +3,7 @@
 Owns:    `portrait`. Leaves moving pictures to `clips`.
 Rules:   1 `astronaut` is NASA's portrait of 1993 as scikit-image ships it (public domain); nothing is downloaded
          2 `synthetic-a`, `-b`, `-c` are that photograph with the face's proportions, tones and clothes changed until the face net
-           takes each for another person: distances 0.66 to 0.90 to the original and to one another, where 0.5 is the limit
+           takes each for another person: distances 0.70 to 0.88 to the original and to one another, where 0.5 is the limit
            (`tests/sandbox/test_portraits.py` measures it); they stand for nobody
          3 needs no model: the points to move are constants of the one photograph
 """

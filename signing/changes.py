@@ -138,7 +138,7 @@ class _Comparison:
         if isinstance(a, PdfString) and isinstance(b, PdfString):
             equal = a.value == b.value
         else:
-            equal = type(a) is type(b) and a == b
+            equal = a == b and (type(a) is type(b) or (_is_number(a) and _is_number(b)))  # 612 and 612.0 are one number
         if not equal:
             raise _Unexplained
         return []
@@ -274,6 +274,10 @@ class _Comparison:
 
 def _without_length(dictionary: Dictionary) -> Dictionary:
     return {key: value for key, value in dictionary.items() if key != "Length"}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: object) -> str:

@@ -11,7 +11,7 @@ import hashlib
 import secrets
 
 import httpx
-from asn1crypto import tsp
+from asn1crypto import cms, core, tsp
 
 from signing.cms_builder import oid, tlv
 from signing.config import FetchLimits
@@ -20,6 +20,15 @@ from signing.http import read_bounded
 from signing.timestamp import parse_timestamp
 
 _SHA256 = tlv(0x30, oid("2.16.840.1.101.3.4.2.1"), b"\x05\x00")
+
+
+class _Response(core.Sequence):  # type: ignore[misc]  # asn1crypto is untyped
+    """TimeStampResp with its token optional, as RFC 3161 sec. 2.4.2 has it; asn1crypto's own class insists on one."""
+
+    _fields = [  # noqa: RUF012 - asn1crypto's way of declaring
+        ("status", tsp.PKIStatusInfo),
+        ("time_stamp_token", cms.ContentInfo, {"optional": True}),
+    ]
 
 
 class TimestampClient:
@@ -66,9 +75,9 @@ def read_response(content: bytes, digest: bytes, nonce: int) -> bytes:
         TsaUnavailable: a rejection, or not the answer to this request.
     """
     try:
-        response = tsp.TimeStampResp.load(content, strict=True)
-        status = response["status"]["status"].native
-        token = response["time_stamp_token"].dump() if status in ("granted", "granted_with_mods") else b""
+        response = _Response.load(content, strict=True)
+        granted = response["status"]["status"].native in ("granted", "granted_with_mods")
+        token = response["time_stamp_token"].dump() if granted else b""
     except Exception as error:
         raise TsaUnavailable("the time-stamping authority's answer cannot be read") from error
     if not token:

@@ -5,6 +5,7 @@ Owns:    asking the operators, the errand's own reader, the list faults. Leaves 
 
 import asyncio
 import time
+from contextlib import aclosing
 
 from sandbox.errand.context import Errand, StepResult, text
 from sandbox.errors import ErrandFailed
@@ -33,11 +34,11 @@ async def publish_list(errand: Errand) -> StepResult:
         operators = await errand.send(
             "POST", f"{sandbox}/operators/services/{HK_SERVICE}/status", {"status": "granted"}
         )
-    reader = await open_reader(errand)
-    snapshot = await _accept(reader)
-    await wait_for_service(errand, snapshot.version)
-    if errand.tamper in FAULT_OF:
-        await _inject(errand, reader, FAULT_OF[errand.tamper])
+    async with aclosing(await open_reader(errand)) as reader:
+        snapshot = await _accept(reader)
+        await wait_for_service(errand, snapshot.version)
+        if errand.tamper in FAULT_OF:
+            await _inject(errand, reader, FAULT_OF[errand.tamper])
     _keep_list(errand)
     errand.facts["trust_list"] = {"version": snapshot.version, "sha256": snapshot.sha256}
     services = ", ".join(sorted(f"{service.region.value}:{service.id}" for service in snapshot.services))
@@ -51,11 +52,6 @@ async def open_reader(errand: Errand) -> TrustListClient:
     root = text(operators, "trusted_root").encode()
     errand.root_file.write_bytes(root)
     return TrustListClient(f"{errand.at.sandbox}/trust-list", errand.work / "reader", root, utc_now)
-
-
-async def current_snapshot(errand: Errand) -> Snapshot:
-    """Fetch and accept the list as an independent reader."""
-    return await _accept(await open_reader(errand))
 
 
 async def wait_for_service(errand: Errand, version: int) -> None:

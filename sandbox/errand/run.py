@@ -63,7 +63,7 @@ class Summary:
                     "ended_s": round(ended, 2),
                 }
                 for step, ended in zip(self.steps, self.step_ends, strict=True)
-            ],  # fmt: skip
+            ],
             "facts": self.facts,
         }
 

@@ -92,7 +92,11 @@ def _token(info: tsp.TSTInfo, unit: TimeStampUnit, *, wants_certificate: bool) -
     return cms.ContentInfo({"content_type": "signed_data", "content": cms.SignedData(signed)})
 
 
+class _Rejection(core.Sequence):  # type: ignore[misc]  # asn1crypto is untyped
+    """A TimeStampResp without a token (RFC 3161 sec. 2.4.2); asn1crypto's own class insists on one."""
+
+    _fields = [("status", tsp.PKIStatusInfo)]  # noqa: RUF012 - asn1crypto's way of declaring
+
+
 def _rejection(failure: str) -> bytes:
-    return bytes(
-        tsp.TimeStampResp({"status": {"status": "rejection", "fail_info": tsp.PKIFailureInfo({failure})}}).dump()
-    )
+    return bytes(_Rejection({"status": {"status": "rejection", "fail_info": {failure}}}).dump())

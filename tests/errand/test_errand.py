@@ -2,16 +2,19 @@
 
 import asyncio
 import io
+import itertools
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from sandbox.errand.run import Summary, run_errand
+from sandbox.errand.run import Summary, run_errand, write_outputs
 from sandbox.errand.tampers import TAMPERS
-from sandbox.setup import RunningPair
+from sandbox.setup import RunningPair, free_ports, running_pair
 
 pytestmark = [pytest.mark.errand, pytest.mark.models]
 
@@ -46,7 +49,8 @@ def test_the_signed_document_is_pades_b_t_for_a_foreign_reader(done: Summary) ->
     (signature,) = reader.embedded_regular_signatures
     assert signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
     signature.compute_integrity_info()
-    assert signature.attached_timestamp_data is not None
+    unsigned = {attribute["type"].native for attribute in signature.signer_info["unsigned_attrs"]}
+    assert "signature_time_stamp_token" in unsigned
 
 
 def test_a_second_errand_on_the_same_data_works_too(pair: RunningPair, done: Summary) -> None:
@@ -84,3 +88,61 @@ def test_an_unknown_fault_is_refused() -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: sandbox_refused")
+
+
+PERSONAL = ("A123456", "H12345678", "CHAN, Ka Yan", "CHAN<<KA", "陳嘉欣", "19900115", "1990-01-15", "900115")
+
+
+def test_no_personal_data_in_logs_or_audit(pair: RunningPair, done: Summary) -> None:
+    log = (pair.data / "logs" / "service.log").read_text()
+    entries = httpx.get(f"{pair.addresses.management}/audit/entries?limit=5000").text
+    metrics = httpx.get(f"{pair.addresses.management}/metrics").text
+    for told in (log, entries, metrics):
+        for personal in PERSONAL:
+            assert personal not in told
+        assert "eyJ" not in told, "something that looks like a token"
+        assert "code=" not in told
+
+
+def test_no_personal_data_lies_in_clear_in_the_database(pair: RunningPair, done: Summary) -> None:
+    stored = b"".join(path.read_bytes() for path in (pair.data / "service").glob("service.db*"))
+    for personal in PERSONAL:
+        assert personal.encode() not in stored
+
+
+def test_the_whole_errand_stands_in_the_audit_log_in_order(pair: RunningPair, done: Summary) -> None:
+    entries = httpx.get(f"{pair.addresses.management}/audit/entries?limit=5000").json()["entries"]
+    events = [entry["event"] for entry in entries]
+    for earlier, later in itertools.pairwise(("permit.opened", "permit.judged", "token.issued", "signing.created")):
+        assert events.index(earlier) < events.index(later)
+
+
+def test_the_second_start_finds_everything_and_is_quick(tmp_path: Path) -> None:
+    port, sandbox_port = free_ports()
+    with running_pair(tmp_path / "data", port=port, sandbox_port=sandbox_port) as first:
+        before = httpx.get(f"{first.addresses.service}/jwks").json()
+    with running_pair(tmp_path / "data", port=port, sandbox_port=sandbox_port) as second:
+        assert httpx.get(f"{second.addresses.service}/jwks").json() == before
+        assert httpx.get(f"{second.addresses.sandbox}/portal").status_code == 200
+
+
+def test_the_signed_file_validates_by_command_against_the_copy_of_the_list(
+    pair: RunningPair, done: Summary, tmp_path: Path
+) -> None:
+    write_outputs(done, tmp_path)
+    command = [sys.executable, "-m", "service.cli", "validate", str(tmp_path / "signed.pdf"), "--json"]
+    command += [
+        "--trust-list",
+        str(tmp_path / "trust-list"),
+        "--trust-list-root",
+        str(tmp_path / "trust-list-root.json"),
+    ]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    verdict = json.loads(ended.stdout)
+    assert verdict["indication"] == "TOTAL_PASSED"
+    assert verdict["signatures"][0]["level"] == "B-T"
+    assert {(row["region"], row["effect"]) for row in verdict["signatures"][0]["standing"]} >= {
+        ("gd", "recognised"),
+        ("mo", "not_recognised"),
+    }

@@ -19,7 +19,7 @@ KEYS = KeySet([ECKey.import_key(KEY.as_dict(private=False))])
 STATED = PermitAttestation(
     "jti-1", "http://issuer", "sub-1", "txn-1", AT, AT + timedelta(minutes=5),
     AttestedDocument(DocumentType.MAINLAND_TRAVEL_PERMIT, "CHN", "ref"),
-    (AttestedCheck("pvr", "gba-trust", "t", "2026-11-24T09:00:00Z"),), "permit_authority", "embedded:0", {"min_parallax": 0.025},
+    (AttestedCheck("liveness", "gba-trust", "t", "2026-11-24T09:00:00Z"),), "permit_authority", "embedded:0", {"min_parallax": 0.025},
 )  # fmt: skip
 BOUND = {"issuer": "http://issuer", "audience": "http://broker", "transaction": "txn-1", "subject": "sub-1", "at": AT}
 

@@ -46,7 +46,7 @@ async def test_a_holder_passes_and_the_attestation_is_retrieved_once(house: Hous
         at=house.clock(),
     )  # fmt: skip
     assert (found.document.type, found.document.issuing_country) == (DocumentType.MAINLAND_TRAVEL_PERMIT, "CHN")
-    assert [done.check_method for done in found.checks] == ["data", "pvr", "bvr"]
+    assert [done.check_method for done in found.checks] == ["data", "liveness", "bvr"]
     assert (found.portrait_source, found.model_set) == ("permit_authority", rig.models.label)
     assert found.thresholds["min_parallax"] == 0.025
     for secret in (HOLDER.permit_number, HOLDER.name_latin, HOLDER.name_chinese):

@@ -36,7 +36,7 @@ def test_the_net_takes_each_for_another_person(rig: Faces) -> None:
         chips.append(rig.reader.chip(image, rig.reader.mesh(image, found)))
     embeddings = rig.engine.embed(chips)
     distances = [rig.engine.distance(a, b) for n, a in enumerate(embeddings) for b in embeddings[:n]]
-    assert min(distances) >= 0.62
+    assert min(distances) >= 0.65
 
 
 @pytest.mark.models
