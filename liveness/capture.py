@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from liveness.capture_evidence import CaptureEvidence
 from liveness.config import FrameLimits, Thresholds
 from liveness.errors import FrameRefused
 from liveness.face_engine import Chip, FaceEngine, Image
@@ -35,31 +36,6 @@ _MAX_KEPT = 48
 """Chips of one kind that a session holds (68 kB each); beyond it every second one of the older half goes."""
 _NEAR_DUPLICATE = 0.5
 """Levels of 0..255: a living head before a real camera changes some block of the picture more than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureEvidence:
-    """What the frames of one session say; numbers only."""
-
-    frames: int
-    frames_with_face: int
-    frames_with_several: int
-    median_face_width: float
-    duration_ms: int
-    largest_gap_ms: int
-    exact_duplicates: int
-    near_duplicates: int
-    asked: int
-    performed: int
-    unasked: int
-    parallax: float
-    continuity: float
-    """Largest distance between embeddings of frames at rest."""
-    continuity_turned: float
-    """Largest distance of a frame in movement from the nearest frame at rest."""
-    jumps: int
-    screen_peak: float | None
-    passive_mean: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Rules:   every rule is asked, so that a refusal carries all its reasons; the fir
 from collections.abc import Callable
 
 from liveness.authority import HolderResult, IdentityResult, PortraitResult
-from liveness.capture import CaptureEvidence
+from liveness.capture_evidence import CaptureEvidence
 from liveness.config import FrameLimits, LivenessConfig, Thresholds
 from liveness.model import Decision, Reason, Verdict
 

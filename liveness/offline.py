@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from liveness.capture import Capture, CaptureEvidence, CaptureReader
+from liveness.capture import Capture, CaptureReader
+from liveness.capture_evidence import CaptureEvidence
 from liveness.config import LivenessConfig
 from liveness.decision import decide_liveness
 from liveness.errors import FrameRefused, RequestMalformed

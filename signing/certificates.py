@@ -6,7 +6,6 @@ Rules:   everything is read when the value is made, so that a broken certificate
 Spec:    RFC 5280 sec. 4
 """
 
-import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -47,14 +46,12 @@ class Certificate:
         key_usage: asn1crypto's names, or None when the extension is absent.
         extended_key_usage: dotted OIDs, or None when the extension is absent.
         extended_key_usage_critical: its criticality.
-        policies: dotted OIDs of certificatePolicies.
         key_identifier: subjectKeyIdentifier, or None.
         authority_key_identifier: or None.
         crl_urls: http(s) URLs of the CRL distribution points.
         ocsp_urls: http(s) URLs of OCSP responders.
         ocsp_no_check: id-pkix-ocsp-nocheck is present.
         unhandled_critical: names of critical extensions that are not processed here.
-        country: countryName of the subject.
         common_name: of the subject.
     """
 
@@ -75,20 +72,13 @@ class Certificate:
     key_usage: frozenset[str] | None
     extended_key_usage: frozenset[str] | None
     extended_key_usage_critical: bool
-    policies: frozenset[str]
     key_identifier: bytes | None
     authority_key_identifier: bytes | None
     crl_urls: tuple[str, ...]
     ocsp_urls: tuple[str, ...]
     ocsp_no_check: bool
     unhandled_critical: tuple[str, ...]
-    country: str | None
     common_name: str | None
-
-    @property
-    def sha256(self) -> str:
-        """Hex digest of the certificate, for identifying it in reports and caches."""
-        return hashlib.sha256(self.der).hexdigest()
 
     @property
     def is_self_issued(self) -> bool:
@@ -124,9 +114,8 @@ def _read(parsed: x509.Certificate, der: bytes) -> Certificate:
     constraints = parsed.basic_constraints_value
     usage = parsed.key_usage_value
     extended = parsed.extended_key_usage_value
-    policies = parsed.certificate_policies_value
     identifier, authority = parsed.key_identifier_value, parsed.authority_key_identifier_value
-    country, common_name = (parsed.subject.native.get(part) for part in ("country_name", "common_name"))
+    common_name = parsed.subject.native.get("common_name")
     return Certificate(
         der=der,
         subject=parsed.subject.dump(),
@@ -145,14 +134,12 @@ def _read(parsed: x509.Certificate, der: bytes) -> Certificate:
         key_usage=None if usage is None else frozenset(usage.native),
         extended_key_usage=None if extended is None else frozenset(item.dotted for item in extended),
         extended_key_usage_critical="extended_key_usage" in parsed.critical_extensions,
-        policies=frozenset() if policies is None else frozenset(item["policy_identifier"].dotted for item in policies),
         key_identifier=None if identifier is None else identifier.native,
         authority_key_identifier=None if authority is None else authority["key_identifier"].native,
         crl_urls=_urls(point.url for point in parsed.crl_distribution_points),
         ocsp_urls=_urls(parsed.ocsp_urls),
         ocsp_no_check=parsed.ocsp_no_check_value is not None,
         unhandled_critical=tuple(sorted(parsed.critical_extensions - _HANDLED_CRITICAL)),
-        country=country if isinstance(country, str) else None,
         common_name=common_name if isinstance(common_name, str) else None,
     )
 

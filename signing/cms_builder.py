@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from signing.certificates import Certificate, parse_certificate
-from signing.errors import CmsMalformed, KeyRefused
+from signing.errors import KeyRefused
 from trust_lists.algorithms import key_kind
 from trust_lists.errors import KeyRefused as TrustListKeyRefused
 
@@ -167,52 +167,6 @@ def largest_size(material: SignerMaterial, timestamp_bytes: int) -> int:
     attributes = signed_attributes(digest, material.certificate)
     token = tlv(_OCTETS, bytes(timestamp_bytes)) if timestamp_bytes else None
     return len(signed_data(material, attributes, bytes(_largest_signature(material)), token)) + 16
-
-
-def with_timestamp(der: bytes, timestamp: bytes) -> bytes:
-    """Return a SignedData of ours with a signature time stamp added as its only unsigned attribute.
-
-    Raises:
-        CmsMalformed: it is not of the form that this module writes, or has unsigned attributes already.
-    """
-    outer = _children(der, _SEQUENCE)
-    content = _children(outer[1], 0xA0)[0]
-    parts = _children(content, _SEQUENCE)
-    signers = _children(parts[-1], _SET)
-    fields = _children(signers[0], _SEQUENCE)
-    if len(signers) != 1 or fields[-1][0] == 0xA1:
-        raise CmsMalformed("the signature already has unsigned attributes")
-    unsigned = tlv(0xA1, tlv(_SEQUENCE, _SIGNATURE_TIMESTAMP, tlv(_SET, timestamp)))
-    signer = tlv(_SEQUENCE, *fields, unsigned)
-    return tlv(_SEQUENCE, outer[0], tlv(0xA0, tlv(_SEQUENCE, *parts[:-1], tlv(_SET, signer))))
-
-
-def _children(der: bytes, tag: int) -> list[bytes]:
-    """Split one constructed DER value into its elements."""
-    if not der or der[0] != tag:
-        raise CmsMalformed("the signature value is not of the expected form")
-    start, end = _bounds(der, 0)
-    result = []
-    while start < end:
-        _, following = _bounds(der, start)
-        result.append(der[start:following])
-        start = following
-    return result
-
-
-def _bounds(der: bytes, at: int) -> tuple[int, int]:
-    """Return where the content of the value at `at` begins and ends."""
-    if at + 2 > len(der) or der[at] & 0x1F == 0x1F:
-        raise CmsMalformed("the signature value is cut off")
-    length, head = der[at + 1], at + 2
-    if length & 0x80:
-        size = length & 0x7F
-        if not 1 <= size <= 4:
-            raise CmsMalformed("the signature value is not DER")
-        length, head = int.from_bytes(der[head : head + size], "big"), head + size
-    if head + length > len(der):
-        raise CmsMalformed("the signature value is cut off")
-    return head, head + length
 
 
 def _largest_signature(material: SignerMaterial) -> int:

@@ -169,8 +169,9 @@ class TimestampReport:
 
 @dataclass(frozen=True, slots=True)
 class SignerReport:
-    """Who signed, from the certificate."""
+    """Who signed, from the certificate; `name` is the common name, else the whole subject."""
 
+    name: str
     subject: str
     issuer: str
     serial: str

@@ -84,8 +84,13 @@ class ValidationReport:
         policy: str,
         missing: tuple[str, ...],
     ) -> "ValidationReport":
-        """Join the verdicts; a file with document time stamps alone takes theirs."""
-        indications = [item.indication for item in signatures] or [item.indication for item in times]
+        """Join the verdicts.
+
+        A file with document time stamps alone has no signature: sound ones never make it TOTAL_PASSED, since a reader who asks
+        for a signature would be told of one; bad ones are told.
+        """
+        bad_times = [item.indication for item in times if item.indication is not Indication.TOTAL_PASSED]
+        indications = [item.indication for item in signatures] or bad_times
         verdicts = [item.integrity.verdict for item in signatures] + list(time_integrity)
         return cls(worst_indication(indications), worst_integrity(verdicts), signatures, times, at, policy, missing)
 
@@ -152,7 +157,7 @@ def worst_integrity(found: Iterable[IntegrityVerdict]) -> IntegrityVerdict:
 
 
 def _sentence(signature: SignatureReport) -> str:
-    who = signature.signer.subject if signature.signer else "an unknown signer"
+    who = signature.signer.name if signature.signer else "an unknown signer"
     if signature.indication is not Indication.TOTAL_PASSED:
         code = signature.sub_indication.word if signature.sub_indication else ""
         return f"The signature by {who} does not pass ({signature.indication.value}, {code}): {signature.detail}."
@@ -181,6 +186,7 @@ def _signature(item: SignatureReport) -> Json:
         "signer": None
         if item.signer is None
         else {
+            "name": item.signer.name,
             "subject": item.signer.subject,
             "issuer": item.signer.issuer,
             "serial": item.signer.serial,

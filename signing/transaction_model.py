@@ -107,10 +107,13 @@ class Transaction:
     error_detail: str | None = None
 
     def status_at(self, at: datetime) -> TransactionStatus:
-        """The status that counts: an open transaction past its deadline is expired."""
-        if at >= self.deadline and self.status in FOLLOWS[TransactionStatus.EXPIRED] | {TransactionStatus.STARTING}:
+        """The status that counts: an abandoned working state is the one before it, an open one past its deadline is expired."""
+        status = self.status
+        if at - self.changed_at > LEASE:
+            status = status.public
+        if at >= self.deadline and status in FOLLOWS[TransactionStatus.EXPIRED] | {TransactionStatus.STARTING}:
             return TransactionStatus.EXPIRED
-        return self.status
+        return status
 
     def may_become(self, status: TransactionStatus, at: datetime) -> bool:
         """Tell whether the status may be written now; taking over a working state needs its lease to be over."""

@@ -326,4 +326,7 @@ def _signer_report(signer: Certificate | None, paths: tuple[Path, ...]) -> Signe
     if signer is None:
         return None
     region = paths[0].anchor.region if paths else None
-    return SignerReport(signer.subject_text, signer.issuer_text, f"{signer.serial:x}", region.value if region else None)
+    name = signer.common_name or signer.subject_text
+    return SignerReport(
+        name, signer.subject_text, signer.issuer_text, f"{signer.serial:x}", region.value if region else None
+    )

@@ -19,7 +19,7 @@ from signing.anchors import TrustAnchors
 from signing.config import DocumentLimits, WorkerLimits
 from signing.creation import PreparedSignature, SigningOptions
 from signing.engine import ReservedDocument
-from signing.errors import SigningError, WorkerUnavailable
+from signing.errors import SignatureRejected, SigningError, WorkerUnavailable
 from signing.evidence import EvidenceSource
 from signing.model import Evidence
 from signing.policy import Policy
@@ -154,6 +154,8 @@ async def _read_frame(reader: asyncio.StreamReader) -> bytes:
 
 def _error(answer: dict[str, str]) -> SigningError:
     kind = getattr(errors, answer["error"], None)
+    if kind is SignatureRejected:
+        return SignatureRejected(answer["detail"], answer["code"])
     if isinstance(kind, type) and issubclass(kind, SigningError):
         return kind(answer["detail"])
     return WorkerUnavailable("the limited process failed")

@@ -41,8 +41,8 @@ MODELS_DIR: {{ include "gba-trust.modelsFolder" . }}
 {{- if .url }}
 TRUST_LIST_URL: {{ .url | quote }}
 {{- end }}
-TRUST_LIST_REFRESH_S: {{ .refreshSeconds | int64 }}
-TRUST_LIST_GRACE_S: {{ .graceSeconds | int64 }}
+TRUST_LIST_REFRESH_S: {{ .refreshSeconds | int64 | quote }}
+TRUST_LIST_GRACE_S: {{ .graceSeconds | int64 | quote }}
 {{- end }}
 {{- with .Values.settings.timestampAuthority.url }}
 TSA_URL: {{ . | quote }}

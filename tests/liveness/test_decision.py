@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from liveness.authority import HolderResult, IdentityResult, PortraitResult
-from liveness.capture import CaptureEvidence
+from liveness.capture_evidence import CaptureEvidence
 from liveness.config import LivenessConfig, Thresholds
 from liveness.decision import decide_holder, decide_liveness
 from liveness.model import Decision

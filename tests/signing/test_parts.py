@@ -57,18 +57,6 @@ def test_what_is_built_is_der_that_another_library_reads_the_same():
     assert parsed["content"]["signer_infos"][0]["unsigned_attrs"][0]["type"].native == "signature_time_stamp_token"
 
 
-def test_a_time_stamp_can_be_added_to_our_own_value():
-    held = pki.holder()
-    signer = SignerMaterial(held.certificate, held.chain, suite_for(held.certificate))
-    attributes = cms_builder.signed_attributes(bytes(32), held.certificate)
-    value = held.private_key.sign(attributes)
-    token = pki.stamp(value)
-    added = cms_builder.with_timestamp(cms_builder.signed_data(signer, attributes, value), token)
-    assert added == cms_builder.signed_data(signer, attributes, value, token)
-    with pytest.raises(CmsMalformed):
-        cms_builder.with_timestamp(added, token)
-
-
 @pytest.mark.parametrize("dotted", ["1.2.840.113549.1.7.2", "2.999.446.1", "2.16.344.8.2.2008.810.2.2018.1.1"])
 def test_object_identifiers(dotted):
     from asn1crypto.core import ObjectIdentifier

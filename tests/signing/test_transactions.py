@@ -213,6 +213,18 @@ async def test_a_process_that_died_while_completing_is_taken_over_after_its_leas
     assert (await status_of(service, transaction))["status"] == "signed"
 
 
+async def test_a_process_that_died_while_starting_leaves_the_way_open(service):
+    created = (await service.post(plain_pdf())).json()
+    service.database.connection.execute("UPDATE signing_transactions SET status = 'starting'")
+    with pytest.raises(TransactionState):
+        await service.transactions.authorise(created["transaction"], CITIZEN, "")
+    service.clock.now = later(minutes=2)
+    page = await service.http.get(f"/sign/{created['transaction']}", headers=service.citizen())
+    assert 'value="authorise"' in page.text
+    await service.transactions.authorise(created["transaction"], CITIZEN, "")
+    assert len(service.upstream.started) == 1
+
+
 async def test_only_the_citizen_of_the_token_may_sign(service):
     created = (await service.post(plain_pdf())).json()
     with pytest.raises(AccessRefused) as refused:

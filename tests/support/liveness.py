@@ -27,7 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from liveness.authority_client import HttpPermitAuthority
-from liveness.capture import CaptureEvidence, CaptureReader
+from liveness.capture import CaptureReader
+from liveness.capture_evidence import CaptureEvidence
 from liveness.check import PermitChecks
 from liveness.config import LivenessConfig
 from liveness.decision import decide_liveness
