@@ -14,7 +14,7 @@ from liveness.check import PermitChecks
 from liveness.config import LivenessConfig
 from liveness.deepface_engine import DeepFaceEngine
 from liveness.mesh_landmarks import MeshReader
-from liveness.models import ModelSet
+from liveness.models import EMBEDDED, ModelSet
 from liveness.routes import build_router
 from liveness.sqlite_store import SqliteStore
 from liveness.workers import FaceWorkers
@@ -50,7 +50,9 @@ def build_permit_part(base: Foundation) -> PermitPart:
         ModelsRefused: the models folder is not the one of its manifest.
     """
     config = LivenessConfig(issuer=base.settings.issuer, audience=base.settings.issuer, public_url=base.settings.issuer)
-    models = ModelSet.load(base.settings.models)
+    models = ModelSet.load(base.settings.models, pinned_manifest=base.settings.models_manifest_sha256)
+    if models.name != EMBEDDED and base.settings.models_manifest_sha256 is None:
+        raise SettingsRefused("GBA_TRUST_MODELS_MANIFEST_SHA256 is missing: a mounted models set must be pinned")
     workers = FaceWorkers(lambda: MeshReader(models), threads=config.workers, queue=config.queue)
     checks = PermitChecks(
         config,

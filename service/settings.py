@@ -10,6 +10,7 @@ Rules:   1 a name that is not in the table stops the start: a misspelt setting i
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,6 +65,8 @@ class Settings:
     database_url: str
     key_encryption_key_file: Path
     models: Path
+    models_manifest_sha256: str | None
+    """Pins a mounted models set; the embedded set is pinned in the program."""
     trust_list_url: str | None
     trust_list_root_file: Path | None
     trust_list_refresh: timedelta
@@ -86,6 +89,7 @@ NAMES: tuple[str, ...] = (
     "DATABASE_URL",
     "KEY_ENCRYPTION_KEY_FILE",
     "MODELS_DIR",
+    "MODELS_MANIFEST_SHA256",
     "TRUST_LIST_URL",
     "TRUST_LIST_ROOT_FILE",
     "TRUST_LIST_REFRESH_S",
@@ -123,6 +127,7 @@ def load_settings(
         database_url=_database_url(values.get("DATABASE_URL", f"sqlite:///{data / 'service.db'}")),
         key_encryption_key_file=_path(values.get("KEY_ENCRYPTION_KEY_FILE"), data / "keys" / "kek.bin"),
         models=_path(values.get("MODELS_DIR"), default_models_folder()),
+        models_manifest_sha256=_sha256(values.get("MODELS_MANIFEST_SHA256")),
         trust_list_url=_url("TRUST_LIST_URL", values.get("TRUST_LIST_URL")),
         trust_list_root_file=_optional_path(values.get("TRUST_LIST_ROOT_FILE")),
         trust_list_refresh=_seconds("TRUST_LIST_REFRESH_S", values, 300, least=1),
@@ -274,6 +279,12 @@ def _is_loopback(url: str) -> bool:
 
 def _path(text: str | None, default: Path) -> Path:
     return default if text is None else Path(text).absolute()
+
+
+def _sha256(text: str | None) -> str | None:
+    if text is not None and re.fullmatch("[0-9a-fA-F]{64}", text) is None:
+        raise SettingsRefused("GBA_TRUST_MODELS_MANIFEST_SHA256 must be 64 hexadecimal digits")
+    return text
 
 
 def _optional_path(text: str | None) -> Path | None:

@@ -29,6 +29,8 @@ from trust_lists.vocabulary import Region
 MAX_SPKI_BYTES = 4096
 MAX_RSA_BITS = 8192
 MIN_RSA_BITS = 2048
+MAX_PSS_SALT_BYTES = MAX_RSA_BITS // 8
+"""A bound for the parameter; what the key at hand allows is less, and verification checks it (RFC 8017 cl. 9.1.2)."""
 _NULL = b"\x05\x00"
 
 _HASHES: MappingProxyType[str, hashes.HashAlgorithm] = MappingProxyType(
@@ -119,7 +121,7 @@ def _verify_rsa_pss(
     except (ValueError, TypeError, KeyError) as error:
         raise AlgorithmRefused("the PSS parameters cannot be read") from error
     # RFC 4055 cl. 3.1: MGF1 over the same hash (recommended there, required here); trailer field 1.
-    if not mask_ok or trailer != "trailer_field_bc" or not 0 <= salt_bytes <= 64:
+    if not mask_ok or trailer != "trailer_field_bc" or not 0 <= salt_bytes <= MAX_PSS_SALT_BYTES:
         raise AlgorithmRefused("the PSS parameters are not accepted")
     hash_algorithm = _hash(name, digest)
     scheme = padding.PSS(padding.MGF1(hash_algorithm), salt_bytes)

@@ -2,6 +2,7 @@
 
 import re
 
+import httpx
 import pytest
 import typer
 
@@ -88,28 +89,42 @@ def test_the_program_knows_every_option(scenario):
     group.commands[init[1]].commands[init[2]].make_context(init[2], init[3:])
 
 
-def test_the_probes_ask_routes_that_exist_on_the_port_they_name(tmp_path):
-    release = render_scenario("one-part")
+@pytest.fixture
+def applications(tmp_path):
+    """The program's two applications, as the scenario `one-part` configures them but for the trust list, which is not here."""
     kek = tmp_path / "kek"
     kek.touch(mode=0o600)
     kek.write_bytes(bytes(32))
     environment = {
-        **{k: v for k, v in release.one("ConfigMap")["data"].items() if "TRUST_LIST" not in k},
+        **{k: v for k, v in render_scenario("one-part").one("ConfigMap")["data"].items() if "TRUST_LIST" not in k},
         "GBA_TRUST_DATA": str(tmp_path),
         "GBA_TRUST_KEY_ENCRYPTION_KEY_FILE": str(kek),
     }
-    public, management = create_app(load_settings(environment=environment), frozenset({"trust-lists"}))
+    return create_app(load_settings(environment=environment), frozenset({"trust-lists"}))
+
+
+def test_the_probes_ask_routes_that_exist_on_the_port_they_name(applications):
+    public, management = applications
     paths = {
         "http": {getattr(route, "path", None) for route in public.routes},
         "management": {getattr(route, "path", None) for route in management.routes},
     }
-    service = container(release)
+    service = container(render_scenario("one-part"))
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = service[probe]["httpGet"]
         assert asked["path"] in paths[asked["port"]]
     assert render_scenario("everything").one("ServiceMonitor")["spec"]["endpoints"][0]["path"] in paths["management"]
     assert service["startupProbe"]["httpGet"]["path"] == service["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert {route.path for route in health_routes({})} == {"/healthz", "/readyz"}
+
+
+@pytest.mark.xfail(strict=True, reason="service.telemetry counts plain Starlette routes as `unmatched` (FastAPI 0.165)")
+async def test_requests_are_counted_under_the_routes_that_the_alerts_name(applications):
+    public, management = applications
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(public), base_url="https://trust.example.hk") as client:
+        assert (await client.get("/healthz")).status_code == 200
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(management), base_url="http://management") as client:
+        assert 'route="/healthz"' in (await client.get("/metrics")).text
 
 
 def test_every_alert_asks_for_a_metric_and_a_label_that_exist():
@@ -120,7 +135,11 @@ def test_every_alert_asks_for_a_metric_and_a_label_that_exist():
     for rule in group["rules"]:
         for name, matchers in re.findall(r"\b(gba_trust_\w+|up|kubelet_\w+)\{([^}]*)\}", rule["expr"]):
             family = re.sub(r"_(total|bucket|count|sum)$", "", name)
-            matched = set(re.findall(r"(\w+)=", matchers)) - {"namespace", "service", "persistentvolumeclaim"}
+            matched = set(re.findall(r"(\w+)(?:=~|!~|!=|=)", matchers)) - {
+                "namespace",
+                "service",
+                "persistentvolumeclaim",
+            }
             assert matched <= labels.get(family.removeprefix("gba_trust_"), set()), rule["alert"]
             if name.startswith("gba_trust_"):
                 assert family in known, rule["alert"]

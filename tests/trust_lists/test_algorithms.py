@@ -90,7 +90,7 @@ def test_rsa_encryption_needs_the_digest_beside_it() -> None:
     [
         _pss(mask="sha512"),
         _pss("sha1", mask="sha1"),
-        _pss(salt=100),
+        _pss(salt=5000),
         SignatureAlgorithm(oid.RSA_PSS),
         SignatureAlgorithm(oid.RSA_PSS, b"\x30\x05nope"),
         SignatureAlgorithm(oid.RSA_SHA1, NULL),
