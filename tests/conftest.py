@@ -42,3 +42,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Name unexpected skips."""
     for line in _unexpected:
         terminalreporter.write_line(f"unexpected skip: {line}", yellow=True)
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their argument, not by their content: keys made at run time differ from process to process."""
+    return argname if isinstance(val, bytes) else None

@@ -36,6 +36,9 @@ DATA: {{ include "gba-trust.dataFolder" . }}
 ISSUER: {{ .Values.settings.issuer | quote }}
 {{- if has "liveness" .Values.parts }}
 MODELS_DIR: {{ include "gba-trust.modelsFolder" . }}
+{{- with .Values.models.manifestSha256 }}
+MODELS_MANIFEST_SHA256: {{ . | quote }}
+{{- end }}
 {{- end }}
 {{- with .Values.settings.trustList }}
 {{- if .url }}

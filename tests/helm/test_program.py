@@ -46,6 +46,7 @@ def test_every_setting_of_the_program_has_a_place_in_the_chart():
 
 def test_values_arrive_in_the_settings():
     settings = settings_of(render_scenario("everything"))
+    assert settings.models_manifest_sha256 == "1" * 64
     assert settings.trust_list_refresh.total_seconds() == 600
     assert settings.trust_list_grace.total_seconds() == 43200
     assert settings.iam_smart.base_url == "https://upstream.example.hk"

@@ -176,10 +176,10 @@ def schema_problems(document: Document, version: str) -> list[str]:
 @functools.cache
 def _validator(kind: str, api_version: str, version: str) -> Any:
     """Return a validator; kubernetes_validate.validate reads all 1.5 MB of definitions again for each document."""
-    import jsonschema
+    utils = pytest.importorskip("kubernetes_validate", reason="not installed: kubernetes-validate").utils
+    import jsonschema  # comes with it
     import referencing
 
-    utils = pytest.importorskip("kubernetes_validate", reason="not installed: kubernetes-validate").utils
     folder = next(f for f in map("v{}-local-strict".format, utils.all_versions()) if f.startswith(f"v{version}."))
     group, _, rest = api_version.partition("/")
     file = f"{kind.lower()}-{group.split('.')[0]}{'-' + rest if rest else ''}.json"
