@@ -174,17 +174,22 @@ def _ca_certificates(base: Foundation) -> list[bytes]:
 
 
 def _readiness(base: Foundation) -> dict[str, Check]:
+    client = base.trust_list
+    if client is None:
+        return {}
+
     def trust_list() -> str | None:
-        if base.trust_list is None:
-            return None
-        status = base.trust_list.status()
-        base.metrics.trust_list_version.set(status.version or 0)
-        if status.fresh_until is not None:
-            base.metrics.trust_list_seconds_left.set((status.fresh_until - base.clock()).total_seconds())
+        status = client.status()
         if not status.usable:
             return status.last_error_code or "trust_list_stale"
         return None if status.anchors else "trust_list_empty"
 
+    def seconds_left() -> float:
+        until = client.status().fresh_until
+        return 0.0 if until is None else (until - base.clock()).total_seconds()
+
+    base.metrics.trust_list_version.set_function(lambda: client.status().version or 0)
+    base.metrics.trust_list_seconds_left.set_function(seconds_left)
     return {"trust_list": trust_list}
 
 

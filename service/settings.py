@@ -49,9 +49,9 @@ class PermitAuthoritySettings:
 
     url: str
     key_file: Path
-    """Our SM2 private key, PKCS#8 DER or PEM."""
+    """Our SM2 private key, PKCS#8 DER."""
     authority_key_file: Path
-    """The authority's SM2 public key, SubjectPublicKeyInfo DER or PEM."""
+    """The authority's SM2 public key, SubjectPublicKeyInfo DER."""
     client_id: str
 
 

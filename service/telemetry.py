@@ -10,6 +10,7 @@ import logging
 import secrets
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 import structlog
@@ -17,6 +18,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REFERENCE_BYTES = 6
+READINESS = "/readyz"
+"""A probe that is told "not yet" is no failed request."""
 QUIET = (
     "httpx",
     "httpcore",
@@ -86,13 +89,39 @@ class RequestTelemetry:
             seconds = time.perf_counter() - started
             self._metrics.requests.labels(route, scope["method"], str(status)).inc()
             self._metrics.seconds.labels(route, scope["method"]).observe(seconds)
-            if status >= 500:
+            if status >= 500 and route != READINESS:
                 self._log.error("request_failed", route=route, status=status, reference=reference)
 
 
 def route_template(scope: Scope) -> str:
-    """Return the template of the route that served the request, `unmatched` when none did; never the raw path."""
-    return str(getattr(scope.get("route"), "path", "unmatched"))
+    """Return the template of the route that served the request, `unmatched` when none did; never the raw path.
+
+    FastAPI notes the route for its own routes only; for plain Starlette routes the endpoint leads to it.
+    """
+    path = getattr(scope.get("route"), "path", None)
+    if path is not None:
+        return str(path)
+    return _templates(scope.get("app")).get(id(scope.get("endpoint")), "unmatched")
+
+
+def _templates(application: object) -> dict[int, str]:
+    """Return endpoint (by identity) → path template of an application; worked out once and kept in its state."""
+    state = getattr(application, "state", None)
+    known: dict[int, str] | None = getattr(state, "route_templates", None)
+    if known is None:
+        known = dict(_walk(getattr(application, "routes", ())))
+        if state is not None:
+            state.route_templates = known
+    return known
+
+
+def _walk(routes: Iterable[object], prefix: str = "") -> Iterator[tuple[int, str]]:
+    for route in routes:
+        path = prefix + str(getattr(route, "path", ""))
+        for holder in (getattr(route, "endpoint", None), getattr(route, "app", None)):
+            if holder is not None:
+                yield id(holder), path
+        yield from _walk(getattr(route, "routes", None) or (), path)
 
 
 def set_up_logging(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:

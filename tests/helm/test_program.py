@@ -119,7 +119,6 @@ def test_the_probes_ask_routes_that_exist_on_the_port_they_name(applications):
     assert {route.path for route in health_routes({})} == {"/healthz", "/readyz"}
 
 
-@pytest.mark.xfail(strict=True, reason="service.telemetry counts plain Starlette routes as `unmatched` (FastAPI 0.165)")
 async def test_requests_are_counted_under_the_routes_that_the_alerts_name(applications):
     public, management = applications
     async with httpx.AsyncClient(transport=httpx.ASGITransport(public), base_url="https://trust.example.hk") as client:
