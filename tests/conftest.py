@@ -47,3 +47,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Name bytes by their argument, not by their content: keys made at run time differ from process to process."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest first: on two workers the errand's modules then run beside everything else, not after it."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/errand/"))
