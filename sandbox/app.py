@@ -4,6 +4,7 @@ Owns:    composition and the front page. Leaves every wire to its simulator.
 Rules:   every page says that it is simulated; nothing here is reachable by an import of the product.
 """
 
+import asyncio
 import html
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -70,7 +71,7 @@ def create_sandbox(data: Path, *, base_url: str, service_url: str, models: Path,
     portal = Portal(folder / "portal", service_url, base_url, clock)
     return Starlette(
         routes=_routes(state, pki, keys, operators, iam_smart, authority, portal, clock),
-        lifespan=_lifespan(iam_smart, portal),
+        lifespan=_lifespan(iam_smart, authority, portal),
     )
 
 
@@ -99,12 +100,14 @@ def _routes(
     ]
 
 
-def _lifespan(iam_smart: IamSmartSimulator, portal: Portal):  # type: ignore[no-untyped-def]  # noqa: ANN202 - starlette's own type
+def _lifespan(iam_smart: IamSmartSimulator, authority: PermitAuthoritySimulator, portal: Portal):  # type: ignore[no-untyped-def]  # noqa: ANN202 - starlette's own type
     @asynccontextmanager
     async def hold(_: Starlette) -> AsyncIterator[None]:
+        warming = asyncio.create_task(asyncio.to_thread(authority.warm), name="permit-authority")
         async with iam_smart.running():
             yield
             await portal.close()
+        await asyncio.gather(warming, return_exceptions=True)
 
     return hold
 

@@ -42,9 +42,7 @@ def demo(
         if not as_json:
             _say_where(pair.addresses.service, pair.addresses.sandbox)
         summary = _do_errand(pair.addresses.service, pair.addresses.sandbox, tamper=None, as_json=as_json)
-        for path in write_outputs(summary, out or data / "errand"):
-            if not as_json:
-                typer.echo(f"   {path}")
+        _say_outputs(write_outputs(summary, out or data / "errand"), out or data / "errand", as_json=as_json)
         if not once:
             _keep_serving(pair)
     if not summary.ok:
@@ -77,9 +75,7 @@ def errand(
     with _pair(service, sandbox) as (service_url, sandbox_url):
         summary = _do_errand(service_url, sandbox_url, tamper=tamper, as_json=as_json)
     if out is not None:
-        for path in write_outputs(summary, out):
-            if not as_json:
-                typer.echo(f"   {path}")
+        _say_outputs(write_outputs(summary, out), out, as_json=as_json)
     if not summary.ok:
         raise typer.Exit(1)
 
@@ -165,6 +161,12 @@ def _list_tampers(*, as_json: bool) -> None:
 def _say_where(service: str, sandbox: str) -> None:
     typer.echo(f"service  {service}   validate a PDF: {service}/validate")
     typer.echo(f"sandbox  {sandbox}   sample portal:  {sandbox}/portal")
+
+
+def _say_outputs(paths: list[Path], folder: Path, *, as_json: bool) -> None:
+    if not as_json:
+        names = [path.name for path in paths if path.parent == folder]
+        typer.echo(f"documents in {folder}: {', '.join(names)}, and the list as accepted in trust-list/")
 
 
 def _keep_serving(pair) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - RunningPair is a slow import

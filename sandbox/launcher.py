@@ -21,6 +21,7 @@ from service.errors import ServiceUnavailable
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 8.0
+POLL_S = 0.05
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Child:
     name: str
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    health_url: str
 
 
 class Processes:
@@ -50,11 +52,7 @@ class Processes:
         self.stop()
 
     def start(self, name: str, arguments: Sequence[str], *, health_url: str) -> None:
-        """Start `python -m service.cli ARGUMENTS` and wait until `health_url` answers 200.
-
-        Raises:
-            ServiceUnavailable: the process ended, or does not answer in time.
-        """
+        """Start `python -m service.cli ARGUMENTS`; `wait` waits until all that were started answer 200 at their health URL."""
         log = self._open_log(name)
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "service.cli", *arguments, "--exit-with-parent"],
@@ -63,9 +61,25 @@ class Processes:
             stderr=log,
             start_new_session=True,
         )
-        child = Child(name, process, log)
-        self._children.append(child)
-        self._wait_until_healthy(child, health_url)
+        self._children.append(Child(name, process, log, health_url))
+
+    def wait(self) -> None:
+        """Wait until every child answers.
+
+        Raises:
+            ServiceUnavailable: one ended, or does not answer in time.
+        """
+        deadline = time.monotonic() + START_TIMEOUT_S
+        with httpx.Client(timeout=2.0, trust_env=False) as client:
+            for child in self._children:
+                while not _healthy(client, child.health_url):
+                    self.check()
+                    if time.monotonic() > deadline:
+                        said = _last_line(child.log)
+                        raise ServiceUnavailable(
+                            f"the {child.name} process does not answer at {child.health_url}: {said}"
+                        )
+                    time.sleep(POLL_S)
 
     @property
     def children(self) -> tuple[Child, ...]:
@@ -99,24 +113,18 @@ class Processes:
             child.log.close()
         self._children.clear()
 
-    def _wait_until_healthy(self, child: Child, url: str) -> None:
-        deadline = time.monotonic() + START_TIMEOUT_S
-        with httpx.Client(timeout=2.0) as client:
-            while time.monotonic() < deadline:
-                self.check()
-                try:
-                    if client.get(url).status_code == httpx.codes.OK:
-                        return
-                except httpx.TransportError:
-                    pass
-                time.sleep(0.05)
-        raise ServiceUnavailable(f"the {child.name} process does not answer at {url}: {_last_line(child.log)}")
-
     def _open_log(self, name: str) -> IO[bytes]:
         if self._log_folder is None:
             return tempfile.TemporaryFile()
         self._log_folder.mkdir(parents=True, exist_ok=True)
         return (self._log_folder / f"{name}.log").open("w+b")
+
+
+def _healthy(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(url).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def _last_line(log: IO[bytes]) -> str:

@@ -23,12 +23,10 @@ from starlette.routing import BaseRoute, Route
 from liveness import authority_wire as wire
 from liveness.authority import HolderQuery, HolderResult, IdentityResult, PortraitResult
 from liveness.config import FrameLimits
-from liveness.deepface_engine import DeepFaceEngine
 from liveness.documents import parse_number
 from liveness.errors import DocumentRefused, FrameRefused, RequestMalformed
 from liveness.face_engine import Embedding
 from liveness.frames import decode_frame
-from liveness.mesh_landmarks import MeshReader
 from liveness.models import ModelSet
 from sandbox.personas import PERSONAS, Persona
 from sandbox.portraits import portrait
@@ -85,6 +83,9 @@ class Register:
     """The permits on file and the faces on them."""
 
     def __init__(self, models: ModelSet) -> None:
+        from liveness.deepface_engine import DeepFaceEngine  # noqa: PLC0415 - slow import, only where faces are compared
+        from liveness.mesh_landmarks import MeshReader  # noqa: PLC0415 - as above
+
         self._reader = MeshReader(models)
         self._engine = DeepFaceEngine(models)
         self._faces: dict[str, Embedding] = {}

@@ -75,6 +75,7 @@ def running_pair(data: Path, *, port: int, sandbox_port: int, parts: str | None 
                 + ([] if parts is None else ["--parts", parts]),
                 health_url=f"{addresses.service}/healthz",
             )
+            processes.wait()
             yield RunningPair(data, addresses, processes)
 
 

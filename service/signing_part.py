@@ -3,6 +3,7 @@
 Owns:    building and running the part. Leaves every rule to `signing`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,10 +39,12 @@ class SigningPart:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Hold the part while the process serves."""
+        """Hold the part while the process serves; its worker starts beside the first requests."""
+        warming = asyncio.create_task(self.workers.warm(), name="pdf-workers")
         try:
             yield
         finally:
+            await asyncio.gather(warming, return_exceptions=True)
             await self.workers.close()
 
 

@@ -118,6 +118,14 @@ class PdfWorkers:
         """Add validation data to the document's store."""
         return (await self._run(ValidationDataJob(document, certificates, crls, responses)))[1]
 
+    async def warm(self) -> None:
+        """Start the process now, so that the first file does not wait for its imports.
+
+        Raises:
+            WorkerUnavailable: it does not start.
+        """
+        await asyncio.to_thread(self._process.socket_path)
+
     async def _run(self, job: Job) -> tuple[Any, bytes]:
         async with self._slots:
             path = await asyncio.to_thread(self._process.socket_path)

@@ -108,7 +108,7 @@ def _keep_list(errand: Errand) -> None:
     """Put the accepted list and its pinned root among the errand's documents."""
     copy = errand.work / "reader"
     for path in copy.rglob("*"):
-        if path.is_file():
+        if path.is_file() and not path.name.startswith("."):
             errand.outputs[f"trust-list/{path.relative_to(copy)}"] = path.read_bytes()
     errand.outputs["trust-list-root.json"] = errand.root_file.read_bytes()
 

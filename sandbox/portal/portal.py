@@ -17,7 +17,6 @@ from pathlib import Path
 import httpx
 from joserfc.jwk import ECKey
 
-from sandbox.mortgage_form import make_mortgage_form
 from sandbox.portal.errors import ErrandNotReady, ErrandUnknown, PortalError, TokenRefused
 from sandbox.portal.relying_party import (
     SCOPE,
@@ -74,7 +73,7 @@ class Portal:
         clock: Clock,
         *,
         http: httpx.AsyncClient | None = None,
-        make_document: MakeDocument = make_mortgage_form,
+        make_document: MakeDocument | None = None,
     ) -> None:
         """Load or make the portal's key.
 
@@ -87,7 +86,7 @@ class Portal:
             make_document: makes the application form from the verified person's name and birth date.
         """
         self._clock = clock
-        self._make_document = make_document
+        self._make_document = make_document or _mortgage_form
         self._http = http or httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
         self._identity = Identity(CLIENT_ID, f"{base_url}/portal/callback", _load_key(directory / "portal-key.json"))
         self._provider = ProviderClient(service_url, self._http)
@@ -243,6 +242,12 @@ class Portal:
         if errand.transaction is None:
             raise ErrandNotReady("No document was sent to be signed yet")
         return errand
+
+
+def _mortgage_form(holder: Mapping[str, str]) -> bytes:
+    from sandbox.mortgage_form import make_mortgage_form  # noqa: PLC0415 - slow import, only where a form is made
+
+    return make_mortgage_form(holder)
 
 
 def _load_key(path: Path) -> dict[str, str]:
