@@ -1,6 +1,6 @@
 """Figures of the errand: starts, the errand itself, memory. Prints them; asserts nothing.
 
-    .venv/bin/python bench/errand.py [--runs 5] [--fresh]
+    .venv/bin/python -m bench.errand [--runs 5] [--fresh]
 
 `--fresh` also times a set-up from nothing in a temporary clone (downloads every package).
 """

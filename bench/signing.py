@@ -1,6 +1,6 @@
 """CPU milliseconds of signing and judging, beside pyHanko tuned as the fact sheet says.
 
-`python bench/signing.py` prints the table; it asserts nothing.
+`.venv/bin/python -m bench.signing` prints the table; it asserts nothing.
 """
 
 import asyncio

@@ -23,6 +23,7 @@ from liveness.ports import PageRenderer
 
 MAX_SMALL_BODY_BYTES = 4096
 NO_STORE = {"Cache-Control": "no-store"}
+API = "/api/v1/permits"
 
 
 class _Strict(BaseModel):
@@ -102,7 +103,13 @@ def _schema(model: type[BaseModel]) -> dict[str, object]:
 def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits) -> APIRouter:
     """Return the page and the API of permit checks."""
     router = APIRouter(tags=["permits"])
-    api = "/api/v1/permits"
+    _add_check_routes(router, checks, pages)
+    _add_session_routes(router, checks, limits)
+    return router
+
+
+def _add_check_routes(router: APIRouter, checks: PermitChecks, pages: PageRenderer) -> None:
+    """Add what is about the check as a whole: its page, its document."""
 
     @router.get("/permit", include_in_schema=False)
     async def permit_page(request: Request) -> Response:
@@ -118,7 +125,7 @@ def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits)
         }
         return pages(request, "liveness_permit.html", context)
 
-    @router.post(api + "/checks/{check}/document", openapi_extra=_schema(DocumentBody))
+    @router.post(API + "/checks/{check}/document", openapi_extra=_schema(DocumentBody))
     async def submit_document(request: Request, check: str) -> JSONResponse:
         """Check a document's number and MRZ against each other and the person asked for."""
         body = await _read(request, DocumentBody, MAX_SMALL_BODY_BYTES)
@@ -128,7 +135,11 @@ def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits)
             headers=NO_STORE,
         )
 
-    @router.post(api + "/checks/{check}/liveness", status_code=201, openapi_extra=_schema(SessionBody))
+
+def _add_session_routes(router: APIRouter, checks: PermitChecks, limits: FrameLimits) -> None:
+    """Add what is about one liveness session: challenge, frames, answer."""
+
+    @router.post(API + "/checks/{check}/liveness", status_code=201, openapi_extra=_schema(SessionBody))
     async def start_liveness(request: Request, check: str) -> JSONResponse:
         """Give out a challenge: a one-use nonce, three actions in random order, colours."""
         body = await _read(request, SessionBody, MAX_SMALL_BODY_BYTES)
@@ -145,14 +156,14 @@ def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits)
             201, headers=NO_STORE,
         )  # fmt: skip
 
-    @router.post(api + "/liveness/{session}/frames", openapi_extra=_schema(FramesBody))
+    @router.post(API + "/liveness/{session}/frames", openapi_extra=_schema(FramesBody))
     async def receive_frames(request: Request, session: str) -> JSONResponse:
         """Take a batch of frames, in order; answer how many of the actions were seen so far."""
         body = await _read(request, FramesBody, limits.max_batch_body_bytes)
         progress = await checks.receive_frames(session, _frames(body))
         return JSONResponse({"received": progress.received, "performed": progress.performed}, headers=NO_STORE)
 
-    @router.post(api + "/liveness/{session}/answer", openapi_extra=_schema(AnswerBody))
+    @router.post(API + "/liveness/{session}/answer", openapi_extra=_schema(AnswerBody))
     async def answer(request: Request, session: str) -> JSONResponse:
         """Judge the session: pass, review or fail, with reasons and where the browser goes on."""
         body = await _read(request, AnswerBody, MAX_SMALL_BODY_BYTES)
@@ -167,5 +178,3 @@ def build_router(checks: PermitChecks, pages: PageRenderer, limits: FrameLimits)
             },
             headers=NO_STORE,
         )  # fmt: skip
-
-    return router

@@ -101,7 +101,7 @@ async def problem_response(request: Request, error: Exception) -> Response:
             "code": problem.code,
             "detail": problem.detail,
             "instance": f"urn:gba-trust:reference:{reference}",
-            **_more_members(request),
+            **_more_members(error),
         },
         problem.status,
         headers=headers,
@@ -109,10 +109,11 @@ async def problem_response(request: Request, error: Exception) -> Response:
     )
 
 
-def _more_members(request: Request) -> dict[str, object]:
-    """Return what a door added for its caller (which field of a document is wrong), RFC 9457 cl. 3.2."""
-    members = request.scope.get("state", {}).get("problem_members", {})
-    return {name: value for name, value in members.items() if value is not None} if isinstance(members, dict) else {}
+def _more_members(error: Exception) -> dict[str, object]:
+    """Return what a form needs to point at the wrong character of a document (RFC 9457 cl. 3.2)."""
+    if not isinstance(error, DocumentRefused):
+        return {}
+    return {"field": error.field, "position": error.position, "found": error.found, "expected": error.expected}
 
 
 def exit_code(error: Exception) -> int:

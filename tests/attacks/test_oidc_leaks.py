@@ -1,12 +1,15 @@
 """Garbage to every door: whatever comes back, no word of the inside is in it, and nothing is a server error."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.support.idp import Client, Provider, provider_in
 
 INNER_WORDS = (
     "traceback", "sqlite", "idp_", "joserfc", "starlette", "python", ".py", "exception", "keyerror", "valueerror",
-    "typeerror", "select ", "0x7f", "none type", "nonetype", "/work/", "site-packages",
+    "typeerror", "select ", "0x7f", "none type", "nonetype", "site-packages",
+    str(Path(__file__).resolve().parents[2]).lower(),
 )  # fmt: skip
 GARBAGE = (
     "", "\x00", "%00", "a" * 5000, "{}", "[]", "null", "' OR '1'='1", "<script>", "../../../etc/passwd", "é漢字😀", "\r\nX: y",

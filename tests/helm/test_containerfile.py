@@ -110,7 +110,9 @@ def test_the_context_holds_what_is_copied_and_no_more():
 def test_packages_are_locked_by_hash_and_none_is_built():
     installs = [rest for rest in every("RUN") if " install " in rest]
     assert len(installs) == 2
-    assert all(option in installs[0] for option in ("--require-hashes", "--only-binary :all:", "-r requirements-service.lock"))
+    assert all(
+        option in installs[0] for option in ("--require-hashes", "--only-binary :all:", "-r requirements-service.lock")
+    )
     assert all(option in installs[1] for option in ("--no-deps", "--no-index", "--no-build-isolation"))
 
 
