@@ -1,6 +1,6 @@
 """What one liveness session costs, beside naive per-frame use of deepface in the same run.
 
-`.venv/bin/python -m bench.liveness [--frames 30] [--naive 5]`: CPU seconds of one thread, from JPEG bytes to verdict; ready time and memory.
+`python -m bench.liveness [--frames 30] [--naive 5]`: CPU seconds of one thread, from JPEG bytes to verdict; ready time and memory.
 The naive way is `DeepFace.verify(portrait, frame)` with the same weights and deepface's own default detector, a few frames timed
 and scaled. Passive detection is in neither: the embedded set has no net for it.
 """
