@@ -32,6 +32,7 @@ from trust_lists.clock import Clock, utc_now
 
 SIMULATED = (
     ("/portal", "Sample portal", "A bank in Guangdong: the relying party of the errand. Start here."),
+    ("/personas", "Personas", "Who can sign in, and what is printed on their permits."),
     (
         "/iam-smart/phone",
         "iAM Smart",
