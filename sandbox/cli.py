@@ -106,7 +106,7 @@ def _do_errand(service: str, sandbox: str, *, tamper: str | None, as_json: bool)
 
     def say(step: StepResult) -> None:
         if not as_json:
-            typer.echo(f"{step.number}  {step.title}: {step.proven}\n     by {step.document}")
+            typer.echo(f"{step.number}  {step.title}: {step.proven}  [{step.document}]")
 
     addresses = Addresses(service, management_url(service), sandbox)
     summary = asyncio.run(run_errand(addresses, tamper=tamper, say=say))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from idp.app_routes import build_routes as build_idp_routes
 from idp.authorisations import IdpAuthorisations
@@ -24,12 +25,13 @@ from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
 from idp.deps import IdpDeps
 from idp.sqlite_store import SqliteStore as IdpSqliteStore
 from idp.upstream import Connector
+from service.error_pages import build_error_handler
 from service.errors import SettingsRefused
 from service.foundation import PACKAGES, ROOT, Foundation, build_foundation
 from service.health import Check, health_routes
 from service.management import build_management
 from service.page_renderer import static_routes
-from service.problem_details import DOMAIN_ERRORS, problem_response
+from service.problem_details import DOMAIN_ERRORS
 from service.settings import Mode, Settings
 from service.signing_part import SigningPart, build_signing_part
 from service.telemetry import RequestTelemetry, set_up_logging
@@ -81,9 +83,9 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
     for part in (permit, signing):
         if part is not None:
             app.include_router(part.router)
-    for error in DOMAIN_ERRORS:
-        app.add_exception_handler(error, problem_response)
-    app.add_exception_handler(Exception, problem_response)
+    handler = build_error_handler(base.render)
+    for error in (*DOMAIN_ERRORS, HTTPException, Exception):
+        app.add_exception_handler(error, handler)
     app.add_middleware(RequestTelemetry, metrics=base.metrics)
     return app, build_management(base.metrics, base.audit)
 

@@ -84,9 +84,8 @@ def problem_of(error: Exception) -> Problem:
     return Problem(status, error.code, str(error) or error.code, retry if isinstance(retry, int) else None)
 
 
-async def problem_response(request: Request, error: Exception) -> Response:
-    """Answer a request with the problem document of an error."""
-    problem = problem_of(error)
+def write_problem(request: Request, problem: Problem, error: Exception) -> Response:
+    """Answer a request with a problem document."""
     reference = request.scope.get("state", {}).get("reference", "")
     headers = {"Cache-Control": "no-store"}
     if problem.retry_after_s is not None:
