@@ -30,6 +30,11 @@ _ALIASES = {
     "en": "en", "en-hk": "en", "en-gb": "en", "en-us": "en",
 }  # fmt: skip
 
+NOT_REPEATED = frozenset(
+    {"lang", "code", "client_assertion", "code_verifier", "client_secret", "permit_code", "persona"}
+)
+"""Parameters of an address that a page's own links never repeat: another language, and what serves once or is secret."""
+
 BASE_HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -134,7 +139,7 @@ def static_routes(packages: Mapping[str, Path]) -> list[Mount]:
 
 def _with_language(request: Request, language: str) -> str:
     """Return this page's own address with another language; a page shown by POST falls back to its path alone."""
-    pairs = [(name, value) for name, value in parse_qsl(request.url.query) if name != "lang"]
+    pairs = [(name, value) for name, value in parse_qsl(request.url.query) if name not in NOT_REPEATED]
     return f"{request.url.path}?{urlencode([*pairs, ('lang', language)])}"
 
 

@@ -1,5 +1,6 @@
 """Garbage to every door: whatever comes back, no word of the inside is in it, and nothing is a server error."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,14 @@ async def test_garbage_reads_no_inner_word(provider: Provider, door: str) -> Non
             ]
             for response in answers:
                 assert response.status_code < 500, (name, garbage)
-                words = response.text.lower() + repr(response.headers).lower()
+                words = _without_own_links(response.text.lower()) + repr(response.headers).lower()
                 for word in INNER_WORDS:
                     assert word not in words, (word, name, garbage)
+
+
+def _without_own_links(page: str) -> str:
+    """Leave out the language links: they repeat the caller's own address, in which a random `.py` may stand."""
+    return re.sub(r'<a href="[^"]*" lang="', "", page)
 
 
 async def test_cookies_of_garbage_are_no_login(provider: Provider) -> None:

@@ -23,8 +23,8 @@ from sandbox.clips.head import Movement
 from sandbox.clips.scripts import movements
 from sandbox.mrz import permit_mrz
 from sandbox.portraits import portrait
+from service.error_pages import build_error_handler
 from service.page_renderer import PageRenderer, static_routes
-from service.problem_details import problem_response
 from tests.support.liveness import HOLDER, Faces, House, faces
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
@@ -42,8 +42,8 @@ class Site:
     """The page and the API on a port of this machine."""
 
     def __init__(self, house: House) -> None:
-        app = FastAPI(exception_handlers={LivenessError: problem_response})
         pages = PageRenderer(list(PACKAGES.values()))
+        app = FastAPI(exception_handlers={LivenessError: build_error_handler(pages)})
         app.include_router(build_router(house.checks, pages, house.config.frames))
         app.router.routes.extend(static_routes(PACKAGES))
         self._socket = socket.socket()
