@@ -19,7 +19,7 @@ from liveness.landmarks import CHIP_SIDE
 from liveness.models import ModelSet
 from liveness.onnx_nets import Box, EmbeddingNet, PassiveNets
 
-# These are read by deepface at import. Its home must exist and stays empty; it goes away with the process.
+# These are read by deepface at import. Its home must exist then; nothing of ours is ever looked for in it.
 _HOME = tempfile.TemporaryDirectory(prefix="gba-trust-deepface-")
 os.environ["DEEPFACE_HOME"] = _HOME.name
 os.environ["DEEPFACE_BACKEND_ENGINE"] = "onnx"
@@ -28,6 +28,8 @@ os.environ.setdefault("DEEPFACE_LOG_LEVEL", "40")
 from deepface import DeepFace  # noqa: E402 - its environment comes first
 from deepface.models.FacialRecognition import FacialRecognition  # noqa: E402 - as above
 from deepface.modules import modeling  # noqa: E402 - as above
+
+_HOME.cleanup()  # not at exit: a process that ends by a signal would leave it behind
 
 MODEL_NAME = "Dlib"
 _TASK = "facial_recognition"

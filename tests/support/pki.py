@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from asn1crypto import x509
 
@@ -22,9 +22,15 @@ BASE_URL = "http://127.0.0.1:8100"
 
 
 @lru_cache
+def _folder() -> TemporaryDirectory[str]:
+    """The PKI's folder, kept alive here and removed with the process."""
+    return TemporaryDirectory(prefix="gba-trust-test-pki-")
+
+
+@lru_cache
 def pki() -> SandboxPki:
     """The PKI of this test run."""
-    return build_pki(Path(mkdtemp(prefix="gba-trust-test-pki-")), BASE_URL, AT - timedelta(days=30))
+    return build_pki(Path(_folder().name), BASE_URL, AT - timedelta(days=30))
 
 
 @lru_cache(maxsize=64)
