@@ -91,6 +91,10 @@ class SqlTransaction(Protocol):
         """Run an INSERT, UPDATE or DELETE; return how many rows it changed (0 for other statements)."""
         ...
 
+    def abandon(self) -> None:
+        """Let the end of the block roll back: what was found makes everything before it void."""
+        ...
+
 
 class SqlDatabase(Protocol):
     """The database of the hot paths: SQLite in the event loop, or PostgreSQL.

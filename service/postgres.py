@@ -136,7 +136,7 @@ class PostgresDatabase:
 class _Transaction:
     """One block on one connection."""
 
-    __slots__ = ("_begin", "_connection", "_database", "_failed", "_pool")
+    __slots__ = ("_abandoned", "_begin", "_connection", "_database", "_failed", "_pool")
 
     def __init__(self, database: PostgresDatabase, begin: str) -> None:
         self._database = database
@@ -144,6 +144,11 @@ class _Transaction:
         self._pool: asyncpg.Pool | None = None
         self._connection: Any = None
         self._failed = False
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Let the end of the block roll back."""
+        self._abandoned = True
 
     async def __aenter__(self) -> "_Transaction":
         self._pool = pool = await self._database.pool()
@@ -168,7 +173,7 @@ class _Transaction:
             return
         try:
             try:
-                if kind is None and not self._failed:
+                if kind is None and not self._failed and not self._abandoned:
                     await connection.execute("COMMIT")
                 elif not connection.is_closed():
                     await connection.execute("ROLLBACK")
