@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from idp.config import IdpConfig
 from idp.errors import MalformedRequest
-from idp.grants import hash_token
+from idp.hashes import hash_token
 from idp.parameters import Parameters, parse_parameters
 from idp.protocol import LOCALES
 

@@ -33,6 +33,22 @@ class IdpConfig:
     code_lifetime: timedelta = timedelta(seconds=60)
     access_token_lifetime: timedelta = timedelta(minutes=15)
     id_token_lifetime: timedelta = timedelta(minutes=10)
+    refresh_token_lifetime: timedelta = timedelta(days=30)
+    """How long a grant with `offline_access` can be refreshed, counted from the person's agreement."""
+    pushed_request_lifetime: timedelta = timedelta(seconds=90)
+    """RFC 9126 cl. 2.2; FAPI 2.0 Security Profile cl. 5.3.2.2 (12): less than 600 seconds."""
+    device_code_lifetime: timedelta = timedelta(minutes=10)
+    backchannel_lifetime: timedelta = timedelta(minutes=5)
+    poll_interval_s: int = 5
+    """RFC 8628 cl. 3.2, CIBA cl. 7.3."""
+    logout_token_lifetime: timedelta = timedelta(minutes=2)
+    """Back-Channel Logout 1.0 cl. 2.4 advises two minutes."""
+    logout_notice_lifetime: timedelta = timedelta(hours=24)
+    """How long a relying party that cannot be reached is told again."""
+    step_up_acr: str = "urn:gba-trust:acr:substantial"
+    """What our signing API asks of a token (RFC 9470)."""
+    step_up_max_age: timedelta = timedelta(hours=8)
+    """How old the sign-in behind a token for the signing API may be (RFC 9470 cl. 3)."""
     session_lifetime: timedelta = timedelta(hours=8)
     consent_lifetime: timedelta = timedelta(days=90)
     permit_evidence_lifetime: timedelta = timedelta(minutes=30)

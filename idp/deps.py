@@ -5,17 +5,20 @@ Owns:    `IdpDeps`. Leaves every object in it to whom it comes from.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import httpx
 
 from idp.assurance import MappingTable, load_table
 from idp.config import IdpConfig
 from idp.login import LoginPolicy
-from idp.ports import AuditTrail, Clock, JwtKeys, PageRenderer, PermitChecks, PersonalDataCipher
+from idp.ports import AuditTrail, Clock, JwtKeys, Notifier, PageRenderer, PermitChecks, PersonalDataCipher
 from idp.store import Store
-from idp.tokens import Tokens
+from idp.tokens.access_tokens import AccessTokens
 from idp.upstream import Connector
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdpDeps:
     """The parts that the provider runs on."""
 
@@ -32,14 +35,18 @@ class IdpDeps:
     audit: AuditTrail
     clock: Clock
     render: PageRenderer
+    http: httpx.AsyncClient
+    """Outbound: logout tokens to relying parties."""
+    notifier: Notifier | None = None
+    """Tells a person that a portal's backend waits for them (CIBA); None = the account page alone shows it."""
     table: MappingTable = field(default_factory=load_table)
 
-    @property
-    def tokens(self) -> Tokens:
-        """The mint."""
-        return Tokens(self.token_keys, self.config)
+    @cached_property
+    def access_tokens(self) -> AccessTokens:
+        """The mint of access tokens."""
+        return AccessTokens(self.token_keys, self.cipher, self.config)
 
-    @property
+    @cached_property
     def policy(self) -> LoginPolicy:
         """What every login of this installation knows."""
         return LoginPolicy(

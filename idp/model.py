@@ -18,6 +18,10 @@ class UnverifiedRequest:
     """What arrived at `/authorize`, decoded and not believed."""
 
     parameters: Parameters
+    signed: bool = False
+    """The parameters come from a verified request object (RFC 9101)."""
+    pushed: bool = False
+    """They came by `/par`, from the authenticated relying party (RFC 9126)."""
 
     def get(self, name: str) -> str | None:
         """Return a parameter's value, or None when absent."""

@@ -34,6 +34,8 @@ class Scope(StrEnum):
     """The portal needs to know that the person holds an exit-entry permit and was present and alive."""
     SIGNING = "signing"
     """The portal may ask the person to sign documents through our signing API."""
+    OFFLINE_ACCESS = "offline_access"
+    """The portal may come back without the person, for a time (OpenID Connect Core cl. 11)."""
 
 
 class Prompt(StrEnum):
@@ -89,6 +91,10 @@ class ReleasedItem(StrEnum):
     GENDER = "gender"
     PERMIT = "permit"
     SIGNING = "signing"
+    DOCUMENT = "document"
+    """To sign the documents that `authorization_details` name, and no others."""
+    OFFLINE = "offline"
+    """To come back without the person."""
 
 
 CLAIMS_OF_ITEM: Final[dict[ReleasedItem, tuple[str, ...]]] = {

@@ -271,8 +271,11 @@ class GrantStore(Protocol):
         """Remember the uses and keep a relying party's own grant; False when a use was a replay."""
         ...
 
-    async def load_grant(self, grant: str, *, at: datetime) -> Grant | None:
-        """Return a grant that stands: neither expired nor revoked, its relying party still registered."""
+    async def load_grant(self, grant: str, *, at: datetime, generation: int | None = None) -> Grant | None:
+        """Return a grant that stands: neither expired nor revoked, its relying party still registered.
+
+        With `generation`, only while the refresh token of that generation is the current one.
+        """
         ...
 
     async def revoke_grant(self, grant: str, *, at: datetime) -> None:

@@ -7,11 +7,12 @@ Spec:    RFC 6749 cl. 4.4
 
 import secrets
 
+from idp.deps import IdpDeps
 from idp.errors import InvalidScope, UnauthorizedClient
 from idp.grants.handles import new_identifier
 from idp.grants.outcomes import refuse_replay
-from idp.grants.resources import audience_of
-from idp.grants.token_request import Issue, TokenRequest
+from idp.resources import audience_of
+from idp.token_request import Issue, TokenRequest
 from idp.model import Grant
 from idp.protocol import ClientAuthMethod, Scope
 
@@ -19,13 +20,13 @@ OWN_SCOPES = (Scope.SIGNING,)
 """What a portal may do in its own name: look after the signing transactions that it opened, validate documents."""
 
 
-async def redeem_client_credentials(asked: TokenRequest) -> Issue:
+async def redeem_client_credentials(asked: TokenRequest, deps: IdpDeps) -> Issue:
     """Grant a relying party access in its own name.
 
     Raises:
         ProtocolError: `unauthorized_client` (a public client), `invalid_scope`, `invalid_target`.
     """
-    party, deps = asked.party, asked.deps
+    party = asked.party
     if party.auth_method is ClientAuthMethod.NONE:  # RFC 6749 cl. 4.4: confidential clients only
         raise UnauthorizedClient("Only a confidential client has credentials")
     allowed = tuple(word.value for word in OWN_SCOPES if word in party.scope)
@@ -47,5 +48,5 @@ async def redeem_client_credentials(asked: TokenRequest) -> Issue:
         userinfo_claims={},
     )
     if not await deps.store.save_own_grant(grant, uses=asked.uses):
-        await refuse_replay(asked)
+        await refuse_replay(asked, deps)
     return Issue(grant, grant.scope, audience)

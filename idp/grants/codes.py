@@ -20,7 +20,7 @@ from idp.identity import pairwise_subject, session_identifier
 from idp.login import IssueGrant, Login
 from idp.model import AuthorizationRequest, CodeConditions, Grant, SignIn, Target
 from idp.ports import PersonalDataCipher
-from idp.protocol import GrantType, Scope
+from idp.protocol import GrantType, ReleasedItem, Scope
 from idp.relying_parties import RelyingParty
 from idp.tokens.id_tokens import sign_in_claims
 
@@ -42,7 +42,7 @@ def build_grant(
     subject = pairwise_subject(cipher, sector=party.sector, person=sign_in.person)
     sid = session_identifier(cipher, session=sign_in.session, client_id=party.client_id)
     refreshable = GrantType.REFRESH_TOKEN.value in party.grant_types
-    offline = refreshable and Scope.OFFLINE_ACCESS in request.scope
+    offline = refreshable and Scope.OFFLINE_ACCESS in request.scope and ReleasedItem.OFFLINE in step.granted
     return Grant(
         id=identifier,
         client_id=party.client_id,

@@ -4,6 +4,7 @@ Rules:   one answer a poll, in the standard's words; an approved request is rede
 Spec:    RFC 8628 cl. 3.4, 3.5; OpenID Connect CIBA Core 1.0 cl. 10.1, 10.1.1, 11
 """
 
+from idp.deps import IdpDeps
 from idp.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -15,8 +16,8 @@ from idp.errors import (
 )
 from idp.grants.handles import parse_handle
 from idp.grants.outcomes import refuse_outcome, refused
-from idp.grants.resources import audience_of
-from idp.grants.token_request import Issue, TokenRequest
+from idp.resources import audience_of
+from idp.token_request import Issue, TokenRequest
 from idp.protocol import Scope
 from idp.store import PollOutcome, Redeemed
 
@@ -29,39 +30,38 @@ _ANSWERS: dict[PollOutcome, type[ProtocolError]] = {
 }
 
 
-async def redeem_device_code(asked: TokenRequest) -> Issue:
+async def redeem_device_code(asked: TokenRequest, deps: IdpDeps) -> Issue:
     """Answer a device's poll (RFC 8628 cl. 3.4)."""
-    return await _redeem(asked, "device_code")
+    return await _redeem(asked, deps, "device_code")
 
 
-async def redeem_auth_req_id(asked: TokenRequest) -> Issue:
+async def redeem_auth_req_id(asked: TokenRequest, deps: IdpDeps) -> Issue:
     """Answer a backend's poll (CIBA cl. 10.1)."""
-    return await _redeem(asked, "auth_req_id")
+    return await _redeem(asked, deps, "auth_req_id")
 
 
-async def _redeem(asked: TokenRequest, parameter: str) -> Issue:
+async def _redeem(asked: TokenRequest, deps: IdpDeps, parameter: str) -> Issue:
     presented = asked.form.get(parameter)
     if presented is None:
         raise InvalidRequest(f"{parameter} is missing")
     handle = parse_handle(presented)
     if handle is None:
-        await refused(asked, f"{parameter}_unknown")
+        await refused(asked, deps, f"{parameter}_unknown")
         raise InvalidGrant
-    outcome = await asked.deps.store.redeem_decoupled(
+    outcome = await deps.store.redeem_decoupled(
         handle.identifier, handle.secret_hash, client_id=asked.party.client_id, uses=asked.uses, at=asked.at
     )
     if isinstance(outcome, PollOutcome):
         if outcome not in {PollOutcome.PENDING, PollOutcome.SLOW_DOWN}:
-            await refused(asked, outcome.value)
+            await refused(asked, deps, outcome.value)
         raise _ANSWERS[outcome]
     if not isinstance(outcome, Redeemed):
-        return await refuse_outcome(asked, outcome, what=parameter)
+        return await refuse_outcome(asked, deps, outcome, what=parameter)
     grant = outcome.grant
     return Issue(
         grant,
         grant.scope,
-        audience_of(asked.form.all("resource"), grant.resources, asked.deps.config),
+        audience_of(asked.form.all("resource"), grant.resources, deps.config),
         id_token=Scope.OPENID in grant.scope,
-        id_token_claims={"urn:openid:params:jwt:claim:auth_req_id": presented} if parameter == "auth_req_id" else None,
         refresh_generation=outcome.generation if grant.refreshable else None,
     )

@@ -6,14 +6,15 @@ Owns:    the translation from the store's outcome to the standard's error. Leave
 import secrets
 from typing import NoReturn
 
+from idp.deps import IdpDeps
 from idp.errors import InvalidClient, InvalidDpopProof, InvalidGrant
-from idp.grants.token_request import TokenRequest
+from idp.token_request import TokenRequest
 from idp.store import Redemption, Replayed, Reused
 
 
-async def refused(asked: TokenRequest, outcome: str, *, correlation: str | None = None) -> None:
+async def refused(asked: TokenRequest, deps: IdpDeps, outcome: str, *, correlation: str | None = None) -> None:
     """Note a refusal in the audit trail."""
-    await asked.deps.audit.record(
+    await deps.audit.record(
         "token.refused",
         correlation=correlation or secrets.token_urlsafe(9),
         outcome=outcome,
@@ -21,29 +22,29 @@ async def refused(asked: TokenRequest, outcome: str, *, correlation: str | None 
     )
 
 
-async def refuse_outcome(asked: TokenRequest, outcome: Redemption, *, what: str) -> NoReturn:
+async def refuse_outcome(asked: TokenRequest, deps: IdpDeps, outcome: Redemption, *, what: str) -> NoReturn:
     """Refuse what the store did not redeem.
 
     Raises:
         ProtocolError: always.
     """
     if isinstance(outcome, Replayed):
-        await refuse_replay(asked)
+        await refuse_replay(asked, deps)
     if isinstance(outcome, Reused):
-        await refused(asked, f"{what}_reused", correlation=outcome.correlation)
+        await refused(asked, deps, f"{what}_reused", correlation=outcome.correlation)
         raise InvalidGrant(f"The {what.replace('_', ' ')} was used before; what it gave is revoked")
-    await refused(asked, f"{what}_unknown")
+    await refused(asked, deps, f"{what}_unknown")
     raise InvalidGrant
 
 
-async def refuse_replay(asked: TokenRequest) -> NoReturn:
+async def refuse_replay(asked: TokenRequest, deps: IdpDeps) -> NoReturn:
     """Refuse an assertion or a proof that was used before.
 
     Raises:
         InvalidClient: the assertion (RFC 7523 cl. 3), or both, for they were sent together.
         InvalidDpopProof: only a proof was sent (RFC 9449 cl. 11.1).
     """
-    await refused(asked, "assertion_replayed")
+    await refused(asked, deps, "assertion_replayed")
     if all(use.space.startswith("dpop:") for use in asked.uses):
         raise InvalidDpopProof("The proof was used before")
     raise InvalidClient

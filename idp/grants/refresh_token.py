@@ -6,36 +6,35 @@ Rules:   1 under the basic profile every use rotates: the next token is another,
 Spec:    RFC 6749 cl. 6; RFC 9700 cl. 4.14.2; OpenID Connect Core 1.0 cl. 12
 """
 
+from idp.deps import IdpDeps
 from idp.errors import InvalidGrant, InvalidRequest, InvalidScope
 from idp.grants.outcomes import refuse_outcome, refused
 from idp.grants.refresh_tokens import verify_refresh_token
-from idp.grants.resources import audience_of
-from idp.grants.token_request import Issue, TokenRequest
-from idp.profiles import PROFILES
+from idp.resources import audience_of
+from idp.token_request import Issue, TokenRequest
 from idp.protocol import Scope
 from idp.store import Redeemed
 
 
-async def redeem_refresh_token(asked: TokenRequest) -> Issue:
+async def redeem_refresh_token(asked: TokenRequest, deps: IdpDeps) -> Issue:
     """Redeem a refresh token.
 
     Raises:
         ProtocolError: `invalid_grant`, `invalid_scope`, `invalid_target`, `invalid_request`.
     """
-    form, deps, party = asked.form, asked.deps, asked.party
+    form, party = asked.form, asked.party
     presented = form.get("refresh_token")
     if presented is None:
         raise InvalidRequest("refresh_token is missing")
     token = verify_refresh_token(deps.cipher, party, presented, jkt=asked.jkt)
     if token is None:
-        await refused(asked, "refresh_token_unknown")
+        await refused(asked, deps, "refresh_token_unknown")
         raise InvalidGrant("The refresh token is not valid")
-    rotates = PROFILES[party.profile].rotates_refresh_tokens
     outcome = await deps.store.redeem_refresh(
-        token.grant, token.generation, client_id=party.client_id, rotate=rotates, uses=asked.uses, at=asked.at
+        token.grant, token.generation, client_id=party.client_id, rotate=asked.rotates, uses=asked.uses, at=asked.at
     )
     if not isinstance(outcome, Redeemed):
-        return await refuse_outcome(asked, outcome, what="refresh_token")
+        return await refuse_outcome(asked, deps, outcome, what="refresh_token")
     grant = outcome.grant
     return Issue(
         grant,

@@ -31,6 +31,7 @@ _SPEND_REFRESH = (
     "UPDATE idp_grants AS g SET refresh_generation = g.refresh_generation + $1 WHERE g.grant_id = $2 AND g.client_id = $3"
     " AND g.refresh_generation = $4 AND " + STANDS.format(now="$5") + " RETURNING g.sealed, g.refresh_generation"
 )
+_LOAD_GRANT = "SELECT g.sealed, g.refresh_generation FROM idp_grants g WHERE g.grant_id = $1 AND " + STANDS.format(now="$2")
 INSERT_GRANT = (
     "INSERT INTO idp_grants (grant_id, client_id, person, session, sealed, created_at_s, expires_at_s, offline,"
     " code_hash, code_expires_at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
@@ -92,12 +93,12 @@ class SqlGrants:
             await work.execute(INSERT_GRANT, *self._grant_row(grant, None))
         return True
 
-    async def load_grant(self, grant: str, *, at: datetime) -> Grant | None:
+    async def load_grant(self, grant: str, *, at: datetime, generation: int | None = None) -> Grant | None:
         """Return a grant that stands."""
-        row = await self._database.read_row(
-            "SELECT g.sealed FROM idp_grants g WHERE g.grant_id = $1 AND " + STANDS.format(now="$2"), grant, seconds(at)
-        )
-        return None if row is None else self._open(row[0], grant)
+        row = await self._database.read_row(_LOAD_GRANT, grant, seconds(at))
+        if row is None or generation not in {None, row[1]}:
+            return None
+        return self._open(row[0], grant)
 
     async def revoke_grant(self, grant: str, *, at: datetime) -> None:
         """Revoke a grant, with every token that carries it."""

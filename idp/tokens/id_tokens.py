@@ -9,7 +9,6 @@ Spec:    OpenID Connect Core 1.0 cl. 2, 3.1.2.1 (id_token_hint), 3.1.3.6, 10.2; 
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from datetime import datetime
 
 from joserfc.jwk import KeySet
@@ -53,9 +52,8 @@ def mint_id_token(
     nonce: str | None,
     access_token: str,
     at: datetime,
-    extra: Mapping[str, object] | None = None,
 ) -> str:
-    """Mint an ID token (Core cl. 2); `extra` are claims that a grant type adds."""
+    """Mint an ID token (Core cl. 2)."""
     claims: dict[str, object] = {
         "iss": config.issuer,
         "aud": grant.client_id,
@@ -64,7 +62,6 @@ def mint_id_token(
         "exp": int((at + config.id_token_lifetime).timestamp()),
         "at_hash": left_half_hash(access_token, party.id_token_alg),
         **grant.id_token_claims,
-        **(extra or {}),
     }
     if nonce is not None:
         claims["nonce"] = nonce
@@ -72,7 +69,7 @@ def mint_id_token(
     if party.id_token_encryption is None:
         return signed
     # Core cl. 10.2: signed first, then encrypted
-    return encrypt_for(party.keys, party.id_token_encryption, signed.encode(), cty="JWT", typ="JWT")
+    return encrypt_for(party.encryption_keys, party.id_token_encryption, signed.encode(), cty="JWT", typ="JWT")
 
 
 def verify_id_token_hint(hint: str, keys: KeySet, *, issuer: str) -> dict[str, object] | None:

@@ -1,12 +1,11 @@
 """What a redemption is given, and what it yields: two values between the door of `/token` and the grants.
 
-Owns:    `TokenRequest` and `Issue`. Leaves their making to `token_endpoint`, each grant's rules to its own file.
+Owns:    `TokenRequest` and `Issue`. Leaves their making to `token_routes`, each grant's rules to its own file.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from idp.deps import IdpDeps
 from idp.model import Grant
 from idp.parameters import Parameters
 from idp.proof.replay import ReplayUse
@@ -17,7 +16,6 @@ from idp.relying_parties import RelyingParty
 class TokenRequest:
     """A token request of an authenticated relying party."""
 
-    deps: IdpDeps
     party: RelyingParty
     form: Parameters
     uses: tuple[ReplayUse, ...]
@@ -26,6 +24,8 @@ class TokenRequest:
     """Thumbprint of the key that a verified DPoP proof proved."""
     x5t: str | None
     """Thumbprint of the certificate of the connection."""
+    rotates: bool
+    """Whether the relying party's profile rotates refresh tokens."""
     at: datetime
 
 
@@ -38,8 +38,6 @@ class Issue:
     audience: tuple[str, ...]
     nonce: str | None = None
     id_token: bool = False
-    id_token_claims: dict[str, object] | None = None
-    """Claims that the grant type adds to the ID token."""
     refresh_generation: int | None = None
     """None = no refresh token."""
     act: dict[str, object] | None = None
