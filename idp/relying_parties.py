@@ -14,7 +14,8 @@ from dataclasses import replace
 
 from idp.errors import InvalidClientMetadata
 from idp.protocol import ClientAuthMethod, GrantType
-from idp.registration_members import CLIENT_ID, PROFILE_NAMES, REQUIRED, read_members, write_members
+from idp.registration_members import PROFILE_NAMES, REQUIRED, read_members, write_members
+from idp.registration_parsers import CLIENT_ID
 from idp.registration_rules import CHECKS
 from idp.registration_values import (
     Encryption,
