@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, Final
 
 from idp.errors import InvalidClientMetadata
+from idp.jose.algorithms import Encryption
 from idp.protocol import (
     ASSERTION_ALGORITHMS,
     AUTHORIZATION_DETAILS_TYPES,
@@ -44,7 +45,7 @@ from idp.registration_parsers import (
     parse_tls_subject,
     parse_whole_seconds,
 )
-from idp.registration_values import Encryption, RelyingParty, TlsSubjectKind
+from idp.registration_values import RelyingParty, TlsSubjectKind
 from trust_lists.vocabulary import AssuranceLevel, Region
 
 Document = Mapping[str, object]
