@@ -23,6 +23,7 @@ Rules:   1 `code` is the standard's own word where a standard has one
     │   │   ├── UnknownDeviceCode
     │   │   ├── LoginExpired · LoginNotYours · LoginStepRepeated · FormRefused
     │   │   └── UnknownConnector
+    │   ├── JoseRefused                         a signed or encrypted object does not hold; its reader says so in its standard's word
     │   ├── TooManyRequests
     │   ├── UnknownClient                       (the command: no such relying party)
     │   └── UpstreamRefused  (also an UpstreamError)
@@ -338,6 +339,12 @@ class TooManyRequests(IdpRefused):
         """Keep the honest time to wait."""
         super().__init__(f"Too many requests; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class JoseRefused(IdpRefused):
+    """A signed or encrypted object is malformed, not genuine, or not of the expected kind."""
+
+    code = "jose_refused"
 
 
 class UnknownClient(IdpRefused):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from idp.errors import InvalidClientMetadata, InvalidRedirectUri
+from idp.jose.algorithms import fits_encryption
 from idp.protocol import ClientAuthMethod, GrantType, Scope
 from idp.redirect_uris import check_registrable
 from idp.registration_values import RelyingParty
@@ -72,10 +73,7 @@ def check_sector(party: RelyingParty) -> None:
 def check_encryption_keys(party: RelyingParty) -> None:
     """What is to be encrypted has a key that fits."""
     for encryption in party.encryptions:
-        kinds = {"RSA"} if encryption.alg == "RSA-OAEP-256" else {"EC", "OKP"}
-        if not any(
-            key.key_type in kinds and key.get("alg", encryption.alg) == encryption.alg for key in party.encryption_keys
-        ):
+        if not any(fits_encryption(key, encryption.alg) for key in party.encryption_keys):
             raise InvalidClientMetadata(f"jwks holds no key with use=enc for {encryption.alg}")
 
 

@@ -16,17 +16,10 @@ from urllib.parse import urlsplit
 
 from joserfc.jwk import KeySet
 
+from idp.jose.algorithms import Encryption
 from idp.protocol import GRANTS_WITH_A_PERSON, ClientAuthMethod, GrantType
 from idp.registration_keys import encryption_keys, signature_keys
 from trust_lists.vocabulary import Region
-
-
-@dataclass(frozen=True, slots=True)
-class Encryption:
-    """How something is encrypted for a relying party (RFC 7516): the JWE `alg` and `enc`."""
-
-    alg: str
-    enc: str
 
 
 class TlsSubjectKind(StrEnum):

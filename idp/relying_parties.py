@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from idp.errors import InvalidClientMetadata
+from idp.jose.algorithms import Encryption
 from idp.protocol import ClientAuthMethod, GrantType
-from idp.registration_members import CLIENT_ID, PROFILE_NAMES, REQUIRED, read_members, write_members
+from idp.registration_members import PROFILE_NAMES, REQUIRED, read_members, write_members
+from idp.registration_parsers import CLIENT_ID
 from idp.registration_rules import CHECKS
 from idp.registration_values import (
-    Encryption,
     RegisteredClient,
     RelyingParty,
     TlsSubject,
