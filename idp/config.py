@@ -57,6 +57,12 @@ class IdpConfig:
     """How far in the future a relying party's `iat` or `nbf` may be (FAPI 2.0 Security Profile cl. 5.3.2.1)."""
     max_assertion_lifetime: timedelta = timedelta(hours=1)
     """Authlib's client signs for an hour; an assertion is remembered as long, so that it serves once."""
+    private_callbacks: bool = False
+    """Call relying parties in private networks and over http: demo mode only."""
+    mtls_base: str = ""
+    """Where clients with certificates call us, when that is another address (RFC 8705 cl. 5); empty = the issuer."""
+    dpop_nonces: bool = False
+    """Ask for nonces in DPoP proofs (RFC 9449 cl. 8)."""
     max_query_bytes: int = 16_384
     max_form_bytes: int = 65_536
     max_parameters: int = 64
@@ -65,6 +71,8 @@ class IdpConfig:
     """Browser doors, per address."""
     client_limit: RateLimit = RateLimit(burst=500, per_second=200.0)
     """Back-channel doors, per relying party."""
+    user_code_limit: RateLimit = RateLimit(burst=10, per_second=0.1)
+    """Tries of user codes, per address (RFC 8628 cl. 5.1)."""
     permit_issuer: str = ""
     """`iss` of permit attestations; empty = our own issuer."""
 

@@ -20,6 +20,7 @@ from idp.login import Login
 from idp.login_pages import portal_facts
 from idp.model import AuthorizationRequest, LoginTransaction
 from idp.ports import AuditValue
+from idp.relying_parties import RelyingParty
 from idp.store import LoadedLogin
 
 
@@ -38,6 +39,10 @@ class LoginDesk:
             expires_at=at + self.deps.config.login_lifetime,
             csrf=secrets.token_urlsafe(24),
         )
+
+    async def start(self, visit: Visit, transaction: LoginTransaction, party: RelyingParty) -> None:
+        """Keep a new login for a browser that is not at `/authorize`; the browser's earlier one ends."""
+        await self.keep(visit, Login(transaction, party), transaction)
 
     async def load(self, visit: Visit) -> Login | None:
         """Load the login of a browser; None when there is none in progress."""

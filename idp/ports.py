@@ -137,6 +137,21 @@ class PageRenderer(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells a person, on their own device, that a portal waits for their answer (CIBA)."""
+
+    async def notify(self, *, person: str, portal: str, message: str, url: str) -> None:
+        """Send a notice; it is best effort, for the person finds the request on their account page too.
+
+        Args:
+            person: our own identifier of the person; the operator's gateway knows where they can be reached.
+            portal: who asks, by name.
+            message: what the person compares with the portal's screen; may be empty.
+            url: where the person answers.
+        """
+        ...
+
+
 class PermitChecks(Protocol):
     """The permit step: opens a check for a person, and gives the signed attestation for its one-time code."""
 
@@ -154,6 +169,7 @@ __all__ = [
     "AuditValue",
     "Clock",
     "JwtKeys",
+    "Notifier",
     "PageRenderer",
     "PermitChecks",
     "PersonalDataCipher",

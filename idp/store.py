@@ -7,7 +7,7 @@ Rules:   1 every method is one transaction
          4 what was proved or used once (`ReplayUse`) is remembered in the transaction that relies on it
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -113,8 +113,12 @@ class EndedSession:
     """A session that has just ended, and who relied on it."""
 
     sign_in: SignIn
-    participants: tuple[str, ...]
-    """client_ids that hold a grant of this session."""
+    participants: tuple[RelyingParty, ...]
+    """The relying parties that hold a grant of this session."""
+
+
+NoticesOf = Callable[[SignIn, Sequence[RelyingParty]], Sequence[LogoutNotice]]
+"""Decides, from what a transaction finds, which notices it keeps; pure."""
 
 
 # --- capabilities ----------------------------------------------------------------------------------------------------
@@ -225,8 +229,13 @@ class SessionStore(Protocol):
         """Return a person's live sessions, the latest first."""
         ...
 
-    async def end_session(self, session: str, *, at: datetime) -> EndedSession | None:
-        """End a sign-in session by its public id, with every grant that does not outlive it (`offline`)."""
+    async def end_session(
+        self, session: str, *, at: datetime, notices_of: NoticesOf, notices_expire_at: datetime
+    ) -> EndedSession | None:
+        """End a sign-in session by its public id, with every grant that does not outlive it (`offline`).
+
+        The notices to those who relied on it are kept in the same transaction: a session never ends unheard.
+        """
         ...
 
     async def list_identities(self, person: str) -> Sequence[Identity]:
@@ -235,6 +244,10 @@ class SessionStore(Protocol):
 
     async def list_consents(self, person: str) -> Sequence[ConsentRecord]:
         """Return a person's consents, the latest first."""
+        ...
+
+    async def remove_identity(self, person: str, connector: str, *, at: datetime) -> bool:
+        """Erase what an upstream told of a person; with the last one the person's consents and grants end too."""
         ...
 
     async def revoke_consent(self, person: str, consent: str, *, at: datetime) -> ConsentRecord | None:
@@ -333,12 +346,8 @@ class RequestStore(Protocol):
 class LogoutOutbox(Protocol):
     """Logout notices on their way to relying parties; they survive a restart."""
 
-    async def queue_notices(self, notices: Sequence[LogoutNotice], *, at: datetime, expires_at: datetime) -> None:
-        """Keep notices that are due now."""
-        ...
-
-    async def due_notices(self, *, at: datetime, limit: int) -> Sequence[LogoutNotice]:
-        """Return notices whose time has come."""
+    async def take_notices(self, *, at: datetime, until: datetime, limit: int) -> Sequence[LogoutNotice]:
+        """Return notices whose time has come, and hide them until then from every other process."""
         ...
 
     async def settle_notice(self, identifier: str, *, retry_at: datetime | None) -> None:

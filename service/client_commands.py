@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from idp.cli import build_client_app
-from idp.sqlite_store import SqliteStore
+from idp.stores.sql_store import SqliteStore
 from idp.store import Store
-from service.database import SqliteDatabase, check_schema
+from service.database import check_schema
 from service.key_ring import KeyRing, load_key_encryption_key
 from service.settings import Mode, load_settings
+from service.sqlite_loop import LoopSqliteDatabase
 from trust_lists.clock import utc_now
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -26,11 +27,11 @@ async def open_store() -> AsyncIterator[Store]:
     check_schema(settings.database_path)
     kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
     ring = KeyRing.open(settings.data / "keys", kek, at=utc_now())
-    database = SqliteDatabase(settings.database_path)
+    database = LoopSqliteDatabase(settings.database_path)
     try:
         yield SqliteStore(database, ring.personal_data_cipher())
     finally:
-        database.close()
+        await database.close()
 
 
 client_app = build_client_app(open_store)

@@ -14,6 +14,7 @@ from service.database import SqliteDatabase
 from service.errors import SettingsRefused
 from service.key_ring import JwtKeys, KeyRing, PersonalDataCipher, Purpose, load_key_encryption_key
 from service.page_renderer import PageRenderer
+from service.sqlite_loop import LoopSqliteDatabase
 from service.settings import Mode, Settings
 from service.telemetry import Metrics
 from trust_lists.client import TrustListClient
@@ -32,6 +33,8 @@ class Foundation:
     settings: Settings
     clock: Clock
     database: SqliteDatabase
+    provider_database: LoopSqliteDatabase
+    """The provider's tables, used in the event loop: the hot path."""
     audit_database: SqliteDatabase
     cipher: PersonalDataCipher
     keys: Callable[[Purpose], JwtKeys]
@@ -57,6 +60,7 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
         settings=settings,
         clock=clock,
         database=SqliteDatabase(settings.database_path),
+        provider_database=LoopSqliteDatabase(settings.database_path),
         audit_database=audit_database,
         cipher=ring.personal_data_cipher(),
         keys=lambda purpose: ring.jwt_keys(purpose, at=clock()),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from idp.model import LogoutNotice
-from idp.ports import SqlDatabase
+from idp.ports import SqlDatabase, SqlTransaction
 from idp.stores.rows import RowSealer, seconds
 
 
@@ -16,30 +16,23 @@ class SqlNotices:
         self._database = database
         self._sealer = sealer
 
-    async def queue_notices(self, notices: Sequence[LogoutNotice], *, at: datetime, expires_at: datetime) -> None:
-        """Keep notices that are due now."""
+    async def take_notices(self, *, at: datetime, until: datetime, limit: int) -> Sequence[LogoutNotice]:
+        """Return notices whose time has come, and hide them until then from every other process."""
         async with self._database.writing() as work:
-            for notice in notices:
-                await work.execute(
-                    "INSERT INTO idp_logout_notices (id, sealed, attempts, due_at_s, expires_at_s) VALUES ($1, $2, 0, $3, $4)",
-                    notice.id,
-                    self._sealer.seal_record(notice, table="idp_logout_notices", row=notice.id),
-                    seconds(at),
-                    seconds(expires_at),
-                )
-
-    async def due_notices(self, *, at: datetime, limit: int) -> Sequence[LogoutNotice]:
-        """Return notices whose time has come."""
-        async with self._database.reading() as work:
             rows = await work.fetch_all(
-                "SELECT id, sealed, attempts FROM idp_logout_notices WHERE due_at_s <= $1 AND expires_at_s > $1"
-                " ORDER BY due_at_s LIMIT $2",
+                "UPDATE idp_logout_notices SET due_at_s = $1 WHERE id IN (SELECT id FROM idp_logout_notices"
+                " WHERE due_at_s <= $2 AND expires_at_s > $2 ORDER BY due_at_s LIMIT $3) AND due_at_s <= $2"
+                " RETURNING id, sealed, attempts",
+                seconds(until),
                 seconds(at),
                 limit,
             )
         return [
-            replace(self._sealer.open_record(LogoutNotice, sealed, table="idp_logout_notices", row=row), attempts=attempts)
-            for row, sealed, attempts in rows
+            replace(
+                self._sealer.open_record(LogoutNotice, sealed, table="idp_logout_notices", row=identifier),
+                attempts=attempts,
+            )
+            for identifier, sealed, attempts in rows
         ]
 
     async def settle_notice(self, identifier: str, *, retry_at: datetime | None) -> None:
@@ -53,3 +46,16 @@ class SqlNotices:
                     seconds(retry_at),
                     identifier,
                 )
+
+
+async def insert_notice(
+    work: SqlTransaction, sealer: RowSealer, notice: LogoutNotice, *, at: datetime, expires_at: datetime
+) -> None:
+    """Keep a notice that is due now, in the transaction of the end that it tells of."""
+    await work.execute(
+        "INSERT INTO idp_logout_notices (id, sealed, attempts, due_at_s, expires_at_s) VALUES ($1, $2, 0, $3, $4)",
+        notice.id,
+        sealer.seal_record(notice, table="idp_logout_notices", row=notice.id),
+        seconds(at),
+        seconds(expires_at),
+    )

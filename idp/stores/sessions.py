@@ -11,7 +11,9 @@ from datetime import datetime
 from idp.model import ConsentRecord, SignIn
 from idp.ports import SqlDatabase, SqlTransaction
 from idp.records import dump_record, load_record
-from idp.store import EndedSession
+from idp.store import EndedSession, NoticesOf
+from idp.stores.clients import parsed_registration
+from idp.stores.notices import insert_notice
 from idp.stores.rows import RowSealer, instant, microseconds, seconds
 
 
@@ -42,21 +44,45 @@ class SqlSessions:
             )
         return [self._open(row) for row in rows]
 
-    async def end_session(self, session: str, *, at: datetime) -> EndedSession | None:
-        """End a session with every grant that does not outlive it."""
+    async def end_session(
+        self, session: str, *, at: datetime, notices_of: NoticesOf, notices_expire_at: datetime
+    ) -> EndedSession | None:
+        """End a session with every grant that does not outlive it, and keep the notices of it."""
         async with self._database.writing() as work:
             row = await work.fetch_row("DELETE FROM idp_sessions WHERE session = $1 RETURNING session, sealed", session)
             if row is None:
                 return None
             rows = await work.fetch_all(
-                "SELECT DISTINCT client_id FROM idp_grants WHERE session = $1 AND revoked_at_s IS NULL", session
+                "SELECT client_id, registration, secret_hash FROM idp_clients WHERE client_id IN"
+                " (SELECT client_id FROM idp_grants WHERE session = $1 AND revoked_at_s IS NULL) ORDER BY client_id",
+                session,
             )
             await work.execute(
                 "UPDATE idp_grants SET revoked_at_s = $1 WHERE session = $2 AND revoked_at_s IS NULL AND offline = 0",
                 seconds(at),
                 session,
             )
-        return EndedSession(self._open(row), tuple(sorted(row[0] for row in rows)))
+            ended = EndedSession(self._open(row), tuple(parsed_registration(*found) for found in rows))
+            for notice in notices_of(ended.sign_in, ended.participants):
+                await insert_notice(work, self._sealer, notice, at=at, expires_at=notices_expire_at)
+        return ended
+
+    async def remove_identity(self, person: str, connector: str, *, at: datetime) -> bool:
+        """Erase what an upstream told of a person; with the last one the person's consents and grants end too."""
+        async with self._database.writing() as work:
+            removed = await work.execute(
+                "DELETE FROM idp_identities WHERE person = $1 AND connector = $2", person, connector
+            )
+            left = await work.fetch_row("SELECT 1 FROM idp_identities WHERE person = $1 LIMIT 1", person)
+            if removed and left is None:
+                await work.execute("DELETE FROM idp_sessions WHERE person = $1", person)
+                for table in ("idp_consents", "idp_grants"):
+                    await work.execute(
+                        f"UPDATE {table} SET revoked_at_s = $1 WHERE person = $2 AND revoked_at_s IS NULL",  # noqa: S608 - fixed names
+                        seconds(at),
+                        person,
+                    )
+        return removed > 0
 
     async def list_consents(self, person: str) -> Sequence[ConsentRecord]:
         """Return a person's consents, the latest first."""

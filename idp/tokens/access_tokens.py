@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 
 from idp.authorization_details import details_of, documents_of
 from idp.config import IdpConfig
-from idp.errors import InvalidToken
-from idp.jose.compact import JoseRefused, sign_compact, verify_compact
+from idp.errors import InvalidToken, JoseRefused
+from idp.jose.compact import sign_compact, verify_compact
 from idp.model import DocumentToSign
 from idp.ports import JwtKeys, PersonalDataCipher
 from idp.records import dump_record, load_record

@@ -14,11 +14,12 @@ from datetime import datetime
 from joserfc.jwk import KeySet
 
 from idp.config import IdpConfig
-from idp.jose.algorithms import SIGNING_ALGORITHMS
-from idp.jose.compact import JoseRefused, sign_compact, verify_compact
+from idp.errors import JoseRefused
+from idp.jose.compact import sign_compact, verify_compact
 from idp.jose.encryption import encrypt_for
 from idp.model import Grant, SignIn
 from idp.ports import JwtKeys
+from idp.protocol import SIGNING_ALGORITHMS
 from idp.relying_parties import RelyingParty
 from trust_lists.vocabulary import AssuranceLevel
 
