@@ -9,10 +9,10 @@ Rules:   1 a code is spent by one conditional UPDATE; whoever loses the race fin
 import sqlite3
 from datetime import datetime, timedelta
 
-from idp.client_authentication import AssertionUse
 from idp.grants import hash_token
 from idp.model import AuthorizationCode, ConsentRecord, Grant
 from idp.ports import PersonalDataCipher, SqlTransactions
+from idp.proof.replay import ReplayUse
 from idp.records import dump_record, load_record
 from idp.sealed_rows import RowSealer, microseconds, seconds
 from idp.sqlite_clients import SqliteClients
@@ -55,7 +55,7 @@ class SqliteStore(SqliteClients, SqliteLogins):
         return await self._database.write(work)
 
     async def redeem_code(
-        self, code_hash: str, *, client_id: str, assertion: AssertionUse | None, at: datetime
+        self, code_hash: str, *, client_id: str, assertion: ReplayUse | None, at: datetime
     ) -> Redemption:
         """Remember the assertion and spend the code: two statements on the way that succeeds."""
 
@@ -94,7 +94,7 @@ class SqliteStore(SqliteClients, SqliteLogins):
         """Revoke a grant, with every token that carries it."""
         await self._database.write(lambda connection: _revoke(connection, grant, at))
 
-    async def remember_assertion(self, assertion: AssertionUse) -> bool:
+    async def remember_assertion(self, assertion: ReplayUse) -> bool:
         """Remember an assertion; False when it was used before."""
         return await self._database.write(lambda connection: _insert_assertion(connection, assertion))
 
@@ -137,11 +137,11 @@ class SqliteStore(SqliteClients, SqliteLogins):
         return CodeReused(grant.id, grant.correlation)
 
 
-def _insert_assertion(connection: sqlite3.Connection, assertion: AssertionUse) -> bool:
+def _insert_assertion(connection: sqlite3.Connection, assertion: ReplayUse) -> bool:
     return (
         connection.execute(
             "INSERT INTO idp_assertions (client_id, jti_hash, expires_at_s) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-            (assertion.client_id, hash_token(assertion.jti), seconds(assertion.expires_at) + 1),
+            (assertion.space, hash_token(assertion.identifier), seconds(assertion.expires_at) + 1),
         ).rowcount
         == 1
     )

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from idp.client_authentication import AssertionUse
 from idp.model import (
     AuthorizationCode,
     ConsentRecord,
@@ -20,6 +19,7 @@ from idp.model import (
     LoginTransaction,
     SignIn,
 )
+from idp.proof.replay import ReplayUse
 from idp.relying_parties import RegisteredClient, RelyingParty
 from idp.upstream import UpstreamAssertion
 
@@ -161,7 +161,7 @@ class Store(Protocol):
         ...
 
     async def redeem_code(
-        self, code_hash: str, *, client_id: str, assertion: AssertionUse | None, at: datetime
+        self, code_hash: str, *, client_id: str, assertion: ReplayUse | None, at: datetime
     ) -> Redemption:
         """Remember the assertion and spend the code, once each, whatever arrives at the same instant."""
         ...
@@ -174,7 +174,7 @@ class Store(Protocol):
         """Revoke a grant, with every token that carries it."""
         ...
 
-    async def remember_assertion(self, assertion: AssertionUse) -> bool:
+    async def remember_assertion(self, assertion: ReplayUse) -> bool:
         """Remember an assertion; False when it was used before."""
         ...
 

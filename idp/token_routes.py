@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idp.browser import read_form
-from idp.client_authentication import AssertionUse, PresentedClient, read_presented_client, verify_client
+from idp.client_authentication import PresentedClient, read_presented_client, verify_client
 from idp.deps import IdpDeps
 from idp.errors import (
     IdpError,
@@ -33,6 +33,7 @@ from idp.grants import check_redemption, hash_token
 from idp.model import Grant
 from idp.oauth_responses import NO_STORE, bearer_error, oauth_error
 from idp.parameters import Parameters
+from idp.proof.replay import ReplayUse
 from idp.protocol import GrantType, Scope
 from idp.rate_limits import RateLimiter
 from idp.relying_parties import RelyingParty
@@ -183,7 +184,7 @@ class TokenRoutes:
 
     async def _verified_client(
         self, request: Request, form: Parameters, at: datetime
-    ) -> tuple[RelyingParty, AssertionUse | None]:
+    ) -> tuple[RelyingParty, ReplayUse | None]:
         presented: PresentedClient | None = None
         try:
             presented = read_presented_client(form, request.headers.get("authorization"))
