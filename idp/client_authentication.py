@@ -27,6 +27,7 @@ from joserfc.jws import CompactSignature, JWSRegistry
 from idp.config import IdpConfig
 from idp.errors import InvalidClient, InvalidRequest
 from idp.parameters import Parameters
+from idp.proof.replay import ReplayUse
 from idp.protocol import ASSERTION_ALGORITHMS, CLIENT_ASSERTION_TYPE, ClientAuthMethod
 from idp.relying_parties import RelyingParty
 
@@ -34,15 +35,6 @@ MAX_ASSERTION_CHARS = 8_192
 MAX_JTI_CHARS = 128
 _POINTS_TO_KEYS = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64"})
 _TYPES = frozenset({None, "JWT", "client-authentication+jwt"})
-
-
-@dataclass(frozen=True, slots=True)
-class AssertionUse:
-    """What must be remembered of an assertion so that it cannot be used again."""
-
-    client_id: str
-    jti: str
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,7 @@ def read_presented_client(form: Parameters, authorization: str | None) -> Presen
 
 def verify_client(
     presented: PresentedClient, party: RelyingParty | None, config: IdpConfig, *, at: datetime
-) -> AssertionUse | None:
+) -> ReplayUse | None:
     """Verify the proof; return what the store must remember of it.
 
     Raises:
@@ -98,7 +90,7 @@ def verify_client(
     return verify_assertion(presented.proof, party, config, at=at)
 
 
-def verify_assertion(assertion: str, party: RelyingParty, config: IdpConfig, *, at: datetime) -> AssertionUse:
+def verify_assertion(assertion: str, party: RelyingParty, config: IdpConfig, *, at: datetime) -> ReplayUse:
     """Verify a `private_key_jwt` assertion, rule by rule (RFC 7523 cl. 3).
 
     Raises:
@@ -125,7 +117,7 @@ def verify_assertion(assertion: str, party: RelyingParty, config: IdpConfig, *, 
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 1 <= len(jti) <= MAX_JTI_CHARS:
         raise InvalidClient
-    return AssertionUse(party.client_id, jti, expires_at)
+    return ReplayUse(party.client_id, jti, expires_at)
 
 
 def _check_times(claims: Mapping[str, object], config: IdpConfig, at: datetime) -> datetime:

@@ -17,6 +17,8 @@ Rules:   1 `code` is the standard's own word where a standard has one
     │   │   ├── InvalidRequestUri · InvalidAuthorizationDetails          (RFC 9126, RFC 9396)
     │   │   ├── AuthorizationPending · SlowDown · ExpiredToken           (RFC 8628, CIBA)
     │   │   ├── UnknownUserId · InvalidBindingMessage (CIBA cl. 13)
+    │   │   ├── InvalidRequestObject · InvalidDpopProof · UseDpopNonce   (RFC 9101, RFC 9449)
+    │   │   ├── InvalidSoftwareStatement · UnapprovedSoftwareStatement   (RFC 7591)
     │   │   └── InvalidClientMetadata · InvalidRedirectUri               (RFC 7591)
     │   ├── PageError                           may never travel through a redirect: shown to the person
     │   │   ├── UnknownRelyingParty · UnregisteredRedirectUri · MalformedRequest · UnknownPushedRequest · RequestObjectRefused
@@ -255,6 +257,41 @@ class InvalidRedirectUri(ProtocolError):
     """A redirect URI of the registration is not acceptable (RFC 7591 cl. 3.2.2)."""
 
     code = "invalid_redirect_uri"
+
+
+class InvalidSoftwareStatement(ProtocolError):
+    """The software statement is malformed, expired, or its signature does not hold (RFC 7591 cl. 3.2.2)."""
+
+    code = "invalid_software_statement"
+
+
+class UnapprovedSoftwareStatement(ProtocolError):
+    """Whoever signed the software statement is not trusted here (RFC 7591 cl. 3.2.2)."""
+
+    code = "unapproved_software_statement"
+
+
+class InvalidRequestObject(ProtocolError):
+    """The request object does not verify, or its claims are not acceptable (RFC 9101 cl. 7)."""
+
+    code = "invalid_request_object"
+
+
+class InvalidDpopProof(ProtocolError):
+    """The DPoP proof is missing, malformed, for another request, or does not hold (RFC 9449 cl. 5)."""
+
+    code = "invalid_dpop_proof"
+
+
+class UseDpopNonce(ProtocolError):
+    """The DPoP proof must carry our nonce (RFC 9449 cl. 8)."""
+
+    code = "use_dpop_nonce"
+
+    def __init__(self, nonce: str) -> None:
+        """Keep the nonce that the answer hands out in its `DPoP-Nonce` header."""
+        super().__init__()
+        self.nonce = nonce
 
 
 # --- shown to the person, never redirected ---------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from idp.client_authentication import AssertionUse
 from idp.errors import StoreUnavailable
 from idp.model import AuthorizationCode, AuthorizationRequest, ConsentRecord, Grant, LoginTransaction
+from idp.proof.replay import ReplayUse
 from idp.relying_parties import parse_registration
 from idp.store import AssertionReplayed, CodeReused, CodeUnknown, Redeemed
 from tests.support.idp import AT, Client, Provider
@@ -115,10 +115,10 @@ async def test_another_relying_party_neither_spends_nor_revokes(provider: Provid
 
 async def test_assertion_is_remembered_before_the_code_is_touched(provider: Provider, client: Client) -> None:
     await kept_code(provider)
-    use = AssertionUse("gd-bank", "jti-1", AT + timedelta(minutes=1))
+    use = ReplayUse("gd-bank", "jti-1", AT + timedelta(minutes=1))
     assert await provider.store.remember_assertion(use)
     assert not await provider.store.remember_assertion(use)
-    assert await provider.store.remember_assertion(replace(use, client_id="other"))
+    assert await provider.store.remember_assertion(replace(use, space="other"))
     answer = await provider.store.redeem_code("hash-grant-1", client_id="gd-bank", assertion=use, at=AT)
     assert answer == AssertionReplayed()
     assert isinstance(
