@@ -8,8 +8,8 @@ Spec:    RFC 6749 cl. 3.2, 5.2; RFC 8705 cl. 3; RFC 9449 cl. 5; FAPI 2.0 Securit
 from collections.abc import Callable
 
 from idp.errors import InvalidDpopProof, InvalidRequest, UnauthorizedClient, UnsupportedGrantType
-from idp.token_request import TokenRequest
 from idp.protocol import GrantType
+from idp.token_request import TokenRequest
 
 TokenCheck = Callable[[TokenRequest], None]
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from idp.cli import build_client_app
-from idp.stores.sql_store import SqliteStore
 from idp.store import Store
+from idp.stores.sql_store import SqliteStore
 from service.database import check_schema
 from service.key_ring import KeyRing, load_key_encryption_key
 from service.settings import Mode, load_settings

@@ -14,8 +14,8 @@ from service.database import SqliteDatabase
 from service.errors import SettingsRefused
 from service.key_ring import JwtKeys, KeyRing, PersonalDataCipher, Purpose, load_key_encryption_key
 from service.page_renderer import PageRenderer
-from service.sqlite_loop import LoopSqliteDatabase
 from service.settings import Mode, Settings
+from service.sqlite_loop import LoopSqliteDatabase
 from service.telemetry import Metrics
 from trust_lists.client import TrustListClient
 from trust_lists.clock import Clock

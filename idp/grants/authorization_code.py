@@ -8,10 +8,10 @@ from idp.errors import InvalidGrant, InvalidRequest, ProtocolError
 from idp.grants.codes import check_redemption
 from idp.grants.handles import parse_handle
 from idp.grants.outcomes import refuse_outcome, refused
-from idp.resources import audience_of
-from idp.token_request import Issue, TokenRequest
 from idp.protocol import Scope
+from idp.resources import audience_of
 from idp.store import Redeemed
+from idp.token_request import Issue, TokenRequest
 
 
 async def redeem_authorization_code(asked: TokenRequest, deps: IdpDeps) -> Issue:

@@ -11,10 +11,10 @@ from idp.deps import IdpDeps
 from idp.errors import InvalidScope, UnauthorizedClient
 from idp.grants.handles import new_identifier
 from idp.grants.outcomes import refuse_replay
-from idp.resources import audience_of
-from idp.token_request import Issue, TokenRequest
 from idp.model import Grant
 from idp.protocol import ClientAuthMethod, Scope
+from idp.resources import audience_of
+from idp.token_request import Issue, TokenRequest
 
 OWN_SCOPES = (Scope.SIGNING,)
 """What a portal may do in its own name: look after the signing transactions that it opened, validate documents."""

@@ -16,10 +16,10 @@ from idp.errors import (
 )
 from idp.grants.handles import parse_handle
 from idp.grants.outcomes import refuse_outcome, refused
-from idp.resources import audience_of
-from idp.token_request import Issue, TokenRequest
 from idp.protocol import Scope
+from idp.resources import audience_of
 from idp.store import PollOutcome, Redeemed
+from idp.token_request import Issue, TokenRequest
 
 _ANSWERS: dict[PollOutcome, type[ProtocolError]] = {
     PollOutcome.PENDING: AuthorizationPending,

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from idp.deps import IdpDeps
 from idp.errors import InvalidClient, InvalidDpopProof, InvalidGrant
-from idp.token_request import TokenRequest
 from idp.store import Redemption, Replayed, Reused
+from idp.token_request import TokenRequest
 
 
 async def refused(asked: TokenRequest, deps: IdpDeps, outcome: str, *, correlation: str | None = None) -> None:

@@ -10,10 +10,10 @@ from idp.deps import IdpDeps
 from idp.errors import InvalidGrant, InvalidRequest, InvalidScope
 from idp.grants.outcomes import refuse_outcome, refused
 from idp.grants.refresh_tokens import verify_refresh_token
-from idp.resources import audience_of
-from idp.token_request import Issue, TokenRequest
 from idp.protocol import Scope
+from idp.resources import audience_of
 from idp.store import Redeemed
+from idp.token_request import Issue, TokenRequest
 
 
 async def redeem_refresh_token(asked: TokenRequest, deps: IdpDeps) -> Issue:

@@ -12,10 +12,11 @@ from idp.deps import IdpDeps
 from idp.errors import InvalidGrant, InvalidRequest, InvalidToken
 from idp.grants.outcomes import refuse_replay, refused
 from idp.grants.refresh_token import narrowed_scope
-from idp.resources import audience_of, signing_api
-from idp.token_request import Issue, TokenRequest
 from idp.identity import pairwise_subject
 from idp.model import Grant
+from idp.protocol import Scope
+from idp.resources import audience_of, signing_api
+from idp.token_request import Issue, TokenRequest
 from idp.tokens.access_tokens import AccessToken
 
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - the standard's name of a type

@@ -25,11 +25,11 @@ STANDS = (
 )
 _SPEND_CODE = (
     "UPDATE idp_grants AS g SET code_spent_at_us = $1 WHERE g.grant_id = $2 AND g.client_id = $3 AND g.code_hash = $4"
-    " AND g.code_spent_at_us IS NULL AND g.code_expires_at_us > $1 AND " + STANDS.format(now="$5") + " RETURNING g.sealed"
+    " AND g.code_spent_at_us IS NULL AND g.code_expires_at_us > $1 AND " + STANDS.format(now="$5") + " RETURNING sealed"
 )
 _SPEND_REFRESH = (
     "UPDATE idp_grants AS g SET refresh_generation = g.refresh_generation + $1 WHERE g.grant_id = $2 AND g.client_id = $3"
-    " AND g.refresh_generation = $4 AND " + STANDS.format(now="$5") + " RETURNING g.sealed, g.refresh_generation"
+    " AND g.refresh_generation = $4 AND " + STANDS.format(now="$5") + " RETURNING sealed, refresh_generation"
 )
 _LOAD_GRANT = "SELECT g.sealed, g.refresh_generation FROM idp_grants g WHERE g.grant_id = $1 AND " + STANDS.format(now="$2")
 INSERT_GRANT = (
@@ -69,7 +69,7 @@ class SqlGrants:
             row = await work.fetch_row(_SPEND_CODE, microseconds(at), grant, client_id, code_hash, seconds(at))
             if row is None:
                 return await self._explain_code(work, grant, code_hash, client_id, at)
-        return Redeemed(self._open(row[0], grant))
+        return Redeemed(self._open_grant(row[0], grant))
 
     async def redeem_refresh(
         self, grant: str, generation: int, *, client_id: str, rotate: bool, uses: Sequence[ReplayUse], at: datetime
@@ -82,7 +82,7 @@ class SqlGrants:
             row = await work.fetch_row(_SPEND_REFRESH, int(rotate), grant, client_id, generation, seconds(at))
             if row is None:
                 return await self._explain_refresh(work, grant, generation, client_id, at)
-        return Redeemed(self._open(row[0], grant), int(row[1]))
+        return Redeemed(self._open_grant(row[0], grant), int(row[1]))
 
     async def save_own_grant(self, grant: Grant, *, uses: Sequence[ReplayUse]) -> bool:
         """Remember the uses and keep a relying party's own grant."""
@@ -98,7 +98,7 @@ class SqlGrants:
         row = await self._database.read_row(_LOAD_GRANT, grant, seconds(at))
         if row is None or generation not in {None, row[1]}:
             return None
-        return self._open(row[0], grant)
+        return self._open_grant(row[0], grant)
 
     async def revoke_grant(self, grant: str, *, at: datetime) -> None:
         """Revoke a grant, with every token that carries it."""
@@ -130,7 +130,7 @@ class SqlGrants:
             expires,
         )
 
-    def _open(self, sealed: bytes, grant: str) -> Grant:
+    def _open_grant(self, sealed: bytes, grant: str) -> Grant:
         return self._sealer.open_record(Grant, sealed, table="idp_grants", row=grant)
 
     async def _explain_code(
@@ -164,7 +164,7 @@ class SqlGrants:
 
     async def _revoke_reused(self, work: SqlTransaction, sealed: bytes, grant: str, at: datetime) -> Reused:
         await _revoke(work, grant, at)
-        return Reused(grant, self._open(sealed, grant).correlation)
+        return Reused(grant, self._open_grant(sealed, grant).correlation)
 
 
 async def insert_uses(work: SqlTransaction, uses: Sequence[ReplayUse]) -> bool:

@@ -100,7 +100,7 @@ class SqlRequests:
                 person,
                 seconds(at),
             )
-        return [self._open(row) for row in rows]
+        return [self._open_request(row) for row in rows]
 
     async def redeem_decoupled(
         self, identifier: str, secret_hash: str, *, client_id: str, uses: Sequence[ReplayUse], at: datetime
@@ -153,8 +153,8 @@ class SqlRequests:
             value,
             seconds(at),
         )
-        return None if row is None else self._open(row)
+        return None if row is None else self._open_request(row)
 
-    def _open(self, row: Sequence[object]) -> DecoupledRequest:
+    def _open_request(self, row: Sequence[object]) -> DecoupledRequest:
         identifier, sealed = row
         return self._sealer.open_record(DecoupledRequest, sealed, table="idp_decoupled", row=str(identifier))  # type: ignore[arg-type]  # a BLOB

@@ -31,7 +31,7 @@ class SqlSessions:
             session_hash,
             seconds(at),
         )
-        return None if row is None else self._open(row)
+        return None if row is None else self._open_session(row)
 
     async def list_sessions(self, person: str, *, at: datetime) -> Sequence[SignIn]:
         """Return a person's live sessions, the latest first."""
@@ -42,7 +42,7 @@ class SqlSessions:
                 person,
                 seconds(at),
             )
-        return [self._open(row) for row in rows]
+        return [self._open_session(row) for row in rows]
 
     async def end_session(
         self, session: str, *, at: datetime, notices_of: NoticesOf, notices_expire_at: datetime
@@ -62,7 +62,7 @@ class SqlSessions:
                 seconds(at),
                 session,
             )
-            ended = EndedSession(self._open(row), tuple(parsed_registration(*found) for found in rows))
+            ended = EndedSession(self._open_session(row), tuple(parsed_registration(*found) for found in rows))
             for notice in notices_of(ended.sign_in, ended.participants):
                 await insert_notice(work, self._sealer, notice, at=at, expires_at=notices_expire_at)
         return ended
@@ -128,7 +128,7 @@ class SqlSessions:
         )
         return None if row is None else str(row[0])
 
-    def _open(self, row: Sequence[object]) -> SignIn:
+    def _open_session(self, row: Sequence[object]) -> SignIn:
         session, sealed = row
         return self._sealer.open_record(SignIn, sealed, table="idp_sessions", row=str(session))  # type: ignore[arg-type]  # a BLOB
 

@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from typer.testing import CliRunner
 
 from idp.cli import build_client_app
-from idp.sqlite_store import SqliteStore
+from idp.stores.sql_store import SqliteStore
 from tests.support.idp import Cipher, MemoryDatabase
 
 runner = CliRunner()
@@ -36,7 +36,7 @@ def run(tmp_path: Path):
     call.app = app
     call.load = lambda client_id: asyncio.run(SqliteStore(database, cipher).load_client(client_id))
     yield call
-    database.close()
+    asyncio.run(database.close())
 
 
 ADD = (
