@@ -27,11 +27,11 @@ from sandbox.operators import Operators
 from sandbox.permit_authority import provision_authority
 from sandbox.pki import build_pki
 from sandbox.portal import CLIENT_ID, Portal
-from service.database import check_schema, upgrade_schema
+from service.data_folder import check_databases, upgrade_databases
 from service.errors import DataFolderRefused, ServiceUnavailable
 from service.instance_lock import InstanceLock
 from service.server import listen
-from service.settings import default_models_folder
+from service.settings import default_models_folder, load_settings
 from trust_lists.clock import utc_now
 
 DATA_VERSION = 1
@@ -148,11 +148,11 @@ def _check_folder(data: Path, addresses: Addresses) -> None:
 
 
 def _prepare_database(data: Path) -> None:
-    path = data / "service" / "service.db"
+    settings = load_settings(environment={"GBA_TRUST_MODE": "demo", "GBA_TRUST_DATA": str(data / "service")})
     try:
-        check_schema(path)
+        check_databases(settings)
     except DataFolderRefused:
-        upgrade_schema(path)
+        upgrade_databases(settings)
 
 
 def _write_config(data: Path, addresses: Addresses, authority_client: str) -> Path:

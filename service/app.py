@@ -204,7 +204,6 @@ def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPar
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.callback(base.audit_database.close)
             stack.callback(base.database.close)
             stack.push_async_callback(base.provider_database.close)
             await base.audit.start()

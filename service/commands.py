@@ -16,8 +16,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from service.audit_store import stored_entries, verify_stored
-from service.database import check_schema, schema_version, upgrade_schema
+from migrations import HEAD
+from service.audit_store import read_audit_file, stored_entries, verify_stored
+from service.data_folder import check_databases, upgrade_databases
 from service.errors import SettingsRefused
 from service.instance_lock import InstanceLock
 from service.key_ring import SECRET, SIGNING, KeyRing, Purpose, load_key_encryption_key
@@ -66,7 +67,7 @@ def serve(
     with InstanceLock(settings.data):
         public_socket = listen(host, port)
         management_socket = listen(management_host, port + 1 if management_port is None else management_port)
-        check_schema(settings.database_path)
+        check_databases(settings)
         public, management = create_app(settings, chosen)
         serve_forever(public, public_socket, management, management_socket)
 
@@ -120,8 +121,8 @@ def verify_audit(config: ConfigOption = None, as_json: JsonOption = False) -> No
     """Verify the hash chain and every signed checkpoint; works beside a running service."""
     settings = load_settings(config)
     keys = _ring(settings).jwt_keys("audit").published()
-    with _read_only(settings) as connection:
-        verified = verify_stored(connection, keys)
+    check_databases(settings)
+    verified = read_audit_file(settings.audit_path, lambda connection: verify_stored(connection, keys))
     if as_json:
         head = {
             "ok": True,
@@ -140,26 +141,33 @@ def export_audit(
     config: ConfigOption = None, after: Annotated[int, typer.Option(help="Sequence number to start after.")] = 0
 ) -> None:
     """Print entries as JSON lines, oldest first."""
-    with _read_only(load_settings(config)) as connection:
+    settings = load_settings(config)
+    check_databases(settings)
+
+    def show(connection: sqlite3.Connection) -> None:
         for entry in stored_entries(connection, after=after):
             typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
+
+    read_audit_file(settings.audit_path, show)
 
 
 @db_app.command("upgrade")
 def upgrade_database(config: ConfigOption = None) -> None:
-    """Bring the schema to this program's version, forward only."""
+    """Bring the schema to this program's version, forward only; move an older version's audit log to its own file."""
     settings = load_settings(config)
     with InstanceLock(settings.data):
-        typer.echo(f"schema {upgrade_schema(settings.database_path)}")
+        moved = upgrade_databases(settings)
+    typer.echo(f"schema {HEAD}")
+    if moved:
+        typer.echo(f"the audit log's {moved} entries now lie in {settings.audit_path.name}, compared row by row.")
 
 
 @db_app.command("check")
 def check_database(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether the schema is this program's; exit 1 if it is not."""
     settings = load_settings(config)
-    check_schema(settings.database_path)
-    version = schema_version(settings.database_path)
-    typer.echo(json.dumps({"schema": version}) if as_json else f"schema {version}: up to date")
+    check_databases(settings)
+    typer.echo(json.dumps({"schema": HEAD}) if as_json else f"schema {HEAD}: up to date")
 
 
 @app.command()
@@ -193,8 +201,3 @@ def end_with_parent() -> None:
 def _ring(settings: Settings) -> KeyRing:
     kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
     return KeyRing.open(settings.data / "keys", kek, at=utc_now())
-
-
-def _read_only(settings: Settings) -> sqlite3.Connection:
-    check_schema(settings.database_path)
-    return sqlite3.connect(f"file:{settings.database_path}?mode=ro", uri=True)

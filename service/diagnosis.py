@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from liveness.errors import LivenessError
 from liveness.models import ModelSet
-from service.database import check_schema
+from service.data_folder import check_databases
 from service.errors import ServiceError
 from service.key_ring import KeyRing, load_key_encryption_key
 from service.settings import Settings
@@ -55,8 +55,8 @@ def _ask(subject: str, question: Callable[[], str]) -> Finding:
 
 
 def _database(settings: Settings) -> str:
-    check_schema(settings.database_path)
-    return f"SQLite, schema up to date ({settings.database_path.name})"
+    check_databases(settings)
+    return f"SQLite, schema up to date ({settings.database_path.name}, audit log in {settings.audit_path.name})"
 
 
 def _keys(settings: Settings) -> str:

@@ -35,7 +35,6 @@ class Foundation:
     database: SqliteDatabase
     provider_database: LoopSqliteDatabase
     """The provider's tables, used in the event loop: the hot path."""
-    audit_database: SqliteDatabase
     cipher: PersonalDataCipher
     keys: Callable[[Purpose], JwtKeys]
     http: httpx.AsyncClient
@@ -55,17 +54,15 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
     """
     kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
     ring = KeyRing.open(settings.data / "keys", kek, at=clock())
-    audit_database = SqliteDatabase(settings.database_path, synchronous="FULL")
     return Foundation(
         settings=settings,
         clock=clock,
         database=SqliteDatabase(settings.database_path),
         provider_database=LoopSqliteDatabase(settings.database_path),
-        audit_database=audit_database,
         cipher=ring.personal_data_cipher(),
         keys=lambda purpose: ring.jwt_keys(purpose, at=clock()),
         http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),
-        audit=AuditLog(audit_database, ring, clock),
+        audit=AuditLog(settings.audit_path, ring, clock),
         metrics=Metrics(),
         render=PageRenderer([ROOT / name for name in PACKAGES], demo=settings.mode is Mode.DEMO),
         trust_list=_trust_list(settings, clock),

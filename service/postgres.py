@@ -1,23 +1,23 @@
 """PostgreSQL behind `idp.ports.SqlDatabase`, by asyncpg.
 
-Owns:    the pool, the limits of a statement, what an error means. Leaves statements to the stores, the schema to `migrations`.
+Owns:    sessions and transactions, their limits, what an error means. Leaves statements to the stores, the schema to `migrations`.
 Rules:   1 READ COMMITTED for writes: what must happen once is one conditional statement; reads of a block see one snapshot
-         2 a statement is prepared once per connection; a connection goes back without a reset round trip, for nothing here
-           leaves session state behind (no SET, no LISTEN, no advisory lock, no cursor)
+         2 a statement is prepared once per connection; the connections are kept by `postgres_pool`
          3 whatever ends a block before its COMMIT rolls back; a connection that cannot is thrown away
          4 no statement and no wait for a lock or a connection lasts longer than its limit
 Spec:    PostgreSQL documentation, appendix A (error codes); TLS by the URL's sslmode and sslrootcert, as libpq reads them
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from types import TracebackType
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 import asyncpg
 
 from idp.ports import SqlConstraintViolated, SqlRow, SqlValue
 from service.errors import ServiceUnavailable
+from service.postgres_pool import PostgresPool
 
 STATEMENT_TIMEOUT_MS = 5_000
 LOCK_TIMEOUT_MS = 3_000
@@ -32,85 +32,67 @@ _BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _CHANGING = frozenset({"INSERT", "UPDATE", "DELETE", "MERGE"})
 _UNAVAILABLE_CLASSES = frozenset({"08", "25", "28", "40", "53", "54", "55", "57", "58", "XX", "3D"})
-"""Connection, read-only standby, authorization, rollback (deadlock), resources, limits, locks, operator, system, internal, no such database."""
+"""Connection, standby, authorization, deadlock, resources, limits, locks, operator, system, internal, no such database."""
 _CONSTRAINT_CLASS = "23"
-_OUTSIDE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""OSError includes TimeoutError."""
 
 
 class PostgresDatabase:
-    """A pool of connections to one database; it opens with the first use or by `start`, in the loop that then owns it."""
+    """Connections to one database; the first use opens the first one, in the event loop that then owns them all."""
 
     dialect: Final = "postgresql"
 
     def __init__(self, url: str, *, password: str | None = None, pool_size: int = POOL_SIZE) -> None:
         self._url = url
-        self._password = password
-        self._pool_size = pool_size
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
-        self._closed = False
+        self._password = {} if password is None else {"password": password}
+        self._pool = PostgresPool(self._connect, size=pool_size, wait_s=ACQUIRE_TIMEOUT_S)
 
     async def start(self) -> None:
-        """Open the pool.
+        """Open a first connection.
 
         Raises:
             ServiceUnavailable: the server cannot be reached, or lets nobody in.
         """
-        await self.pool()
+        await self.read_row("SELECT 1")
 
     async def close(self) -> None:
         """Wait for open blocks, then close every connection."""
-        self._closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            try:
-                await asyncio.wait_for(pool.close(), COMMAND_TIMEOUT_S)
-            except TimeoutError:
-                pool.terminate()
+        await self._pool.close(timeout_s=COMMAND_TIMEOUT_S)
 
     def writing(self) -> "_Transaction":
         """Open a write transaction."""
-        return _Transaction(self, _BEGIN_WRITE)
+        return _Transaction(self._pool, _BEGIN_WRITE)
 
     def reading(self) -> "_Transaction":
         """Open a read transaction on one snapshot."""
-        return _Transaction(self, _BEGIN_READ)
+        return _Transaction(self._pool, _BEGIN_READ)
 
     async def write_row(self, statement: str, *values: SqlValue) -> SqlRow | None:
         """Run one statement, committed by itself (one round trip); return the first row of its RETURNING, or None."""
-        return await self._row(statement, values)
+        connection = None
+        clean = True
+        try:
+            connection = await self._pool.acquire()
+            row: SqlRow | None = await connection.fetchrow(statement, *values)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            clean = isinstance(error, asyncpg.PostgresError)
+            raise_outside(error)
+        finally:
+            if connection is not None:
+                self._pool.release(connection, clean=clean)
+        return row
 
     async def read_row(self, statement: str, *values: SqlValue) -> SqlRow | None:
         """Run one SELECT (one round trip); return its first row, or None."""
-        return await self._row(statement, values)
+        return await self.write_row(statement, *values)
 
-    async def pool(self) -> "asyncpg.Pool":
-        """Return the open pool."""
-        if self._pool is not None:
-            return self._pool
-        async with self._opening:
-            if self._closed:
-                raise ServiceUnavailable("the database is closed")
-            if self._pool is None:
-                try:
-                    self._pool = await self._open()
-                except _OUTSIDE as error:
-                    raise outside(error) from error
-        return self._pool
-
-    async def _open(self) -> "asyncpg.Pool":
-        return await asyncpg.create_pool(
+    async def _connect(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+        return await asyncpg.connect(
             self._url,
-            **({} if self._password is None else {"password": self._password}),
-            min_size=1,
-            max_size=self._pool_size,
-            max_inactive_connection_lifetime=0,
+            **self._password,
             timeout=CONNECT_TIMEOUT_S,
             command_timeout=COMMAND_TIMEOUT_S,
             statement_cache_size=STATEMENTS_KEPT,
             max_cached_statement_lifetime=0,
-            reset=_no_reset,
             server_settings={
                 "application_name": "gba-trust",
                 "statement_timeout": str(STATEMENT_TIMEOUT_MS),
@@ -120,28 +102,15 @@ class PostgresDatabase:
             },
         )
 
-    async def _row(self, statement: str, values: Sequence[SqlValue]) -> SqlRow | None:
-        pool = self._pool or await self.pool()
-        try:
-            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-            try:
-                row: SqlRow | None = await connection.fetchrow(statement, *values)
-            finally:
-                await pool.release(connection)
-        except _OUTSIDE as error:
-            raise outside(error) from error
-        return row
-
 
 class _Transaction:
     """One block on one connection."""
 
-    __slots__ = ("_abandoned", "_begin", "_connection", "_database", "_failed", "_pool")
+    __slots__ = ("_abandoned", "_begin", "_connection", "_failed", "_pool")
 
-    def __init__(self, database: PostgresDatabase, begin: str) -> None:
-        self._database = database
+    def __init__(self, pool: PostgresPool, begin: str) -> None:
+        self._pool = pool
         self._begin = begin
-        self._pool: asyncpg.Pool | None = None
         self._connection: Any = None
         self._failed = False
         self._abandoned = False
@@ -151,16 +120,14 @@ class _Transaction:
         self._abandoned = True
 
     async def __aenter__(self) -> "_Transaction":
-        self._pool = pool = await self._database.pool()
+        connection = None
         try:
-            connection = await pool.acquire(timeout=ACQUIRE_TIMEOUT_S)
-            try:
-                await connection.execute(self._begin)
-            except BaseException:
-                await pool.release(connection)
-                raise
-        except _OUTSIDE as error:
-            raise outside(error) from error
+            connection = await self._pool.acquire()
+            await connection.execute(self._begin)
+        except BaseException as error:  # noqa: BLE001 - raised again
+            if connection is not None:
+                self._pool.release(connection, clean=False)
+            raise_outside(error)
         self._connection = connection
         return self
 
@@ -168,59 +135,53 @@ class _Transaction:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         connection, self._connection = self._connection, None
-        pool = self._pool
-        if connection is None or pool is None:
+        if connection is None:
             return
+        committing, clean = kind is None and not self._failed and not self._abandoned, False
         try:
-            try:
-                if kind is None and not self._failed and not self._abandoned:
-                    await connection.execute("COMMIT")
-                elif not connection.is_closed():
-                    await connection.execute("ROLLBACK")
-            finally:
-                await pool.release(connection)
-        except _OUTSIDE as refused:
-            if kind is None:
-                raise outside(refused) from refused
+            await connection.execute("COMMIT" if committing else "ROLLBACK")
+            clean = True
+        except BaseException as refused:  # noqa: BLE001 - raised again, or the block's own error is
+            if committing or isinstance(refused, asyncio.CancelledError):
+                raise_outside(refused)
+        finally:
+            self._pool.release(connection, clean=clean)
         if kind is None and self._failed:
             raise RuntimeError("a statement failed, and its block went on: nothing was committed")
 
     async def fetch_row(self, statement: str, *values: SqlValue) -> SqlRow | None:
         """Return the first row, or None."""
-        return cast("SqlRow | None", await self._run("fetchrow", statement, values))
+        return cast("SqlRow | None", await self._run(self._open().fetchrow(statement, *values)))
 
     async def fetch_all(self, statement: str, *values: SqlValue) -> Sequence[SqlRow]:
         """Return every row."""
-        return cast("Sequence[SqlRow]", await self._run("fetch", statement, values))
+        return cast("Sequence[SqlRow]", await self._run(self._open().fetch(statement, *values)))
 
     async def execute(self, statement: str, *values: SqlValue) -> int:
         """Return how many rows were changed."""
-        verb, _, rest = str(await self._run("execute", statement, values)).partition(" ")
+        verb, _, rest = str(await self._run(self._open().execute(statement, *values))).partition(" ")
         return int(rest.rpartition(" ")[2]) if verb in _CHANGING else 0
 
-    async def _run(self, method: str, statement: str, values: Sequence[SqlValue]) -> object:
+    def _open(self) -> Any:  # noqa: ANN401 - asyncpg has no types
         if self._connection is None:
             raise RuntimeError("this transaction has ended")
+        return self._connection
+
+    async def _run(self, answer: Awaitable[object]) -> object:
         try:
-            return await getattr(self._connection, method)(statement, *values)
-        except BaseException as error:
+            return await answer
+        except BaseException as error:  # noqa: BLE001 - raised again
             self._failed = True
-            if isinstance(error, _OUTSIDE):
-                raise outside(error) from error
-            raise
+            raise_outside(error)
 
 
-async def _no_reset(_: object) -> None:
-    """Leave the session as it is: see rule 2."""
-
-
-def outside(error: BaseException) -> BaseException:
-    """Return what the caller shall see: unavailable, a broken constraint, or the bug that it is."""
+def raise_outside(error: BaseException) -> NoReturn:
+    """Raise what the caller shall see: unavailable, a broken constraint, or the bug that it is."""
     state = str(getattr(error, "sqlstate", None) or "")[:2]
     if state == _CONSTRAINT_CLASS:
-        return SqlConstraintViolated(str(error))
+        raise SqlConstraintViolated(str(error)) from error
     if state in _UNAVAILABLE_CLASSES:
-        return ServiceUnavailable("the database cannot be used now: gone, overloaded or read-only")
+        raise ServiceUnavailable("the database cannot be used now: gone, overloaded or read-only") from error
     if isinstance(error, OSError) or (isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)):
-        return ServiceUnavailable("the database cannot be reached now")
-    return error
+        raise ServiceUnavailable("the database cannot be reached now") from error
+    raise error

@@ -81,6 +81,11 @@ class Settings:
         """The SQLite file that `database_url` names."""
         return Path(self.database_url.removeprefix("sqlite:///"))
 
+    @property
+    def audit_path(self) -> Path:
+        """The SQLite file of the audit log."""
+        return self.data / "audit.db"
+
 
 NAMES: tuple[str, ...] = (
     "MODE",

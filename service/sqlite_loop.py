@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from idp.ports import SqlConstraintViolated, SqlRow, SqlValue
 from service.errors import ServiceUnavailable
@@ -56,7 +56,7 @@ class LoopSqliteDatabase:
             self._writer = _Side(_connect(path, read_only=False), "BEGIN IMMEDIATE")
             self._reader = _Side(_connect(path, read_only=True), "BEGIN")
         except sqlite3.Error as error:
-            raise _outside(error) from error
+            _raise_outside(error)
         self._checkpoints = WalCheckpoints(path)
         self._note_commit = self._checkpoints.note_commit
 
@@ -118,7 +118,7 @@ class _Side:
                 return self.connection.execute(_translated(statement), values).fetchall()
             except sqlite3.Error as error:
                 if _code(error) not in _BUSY:
-                    raise _outside(error) from error
+                    _raise_outside(error)
         await self.take()
         try:
             return await self.patiently(statement, values)
@@ -133,7 +133,7 @@ class _Side:
                 return self.connection.execute(_translated(statement), values).fetchall()
             except sqlite3.Error as error:
                 if _code(error) not in _BUSY or time.monotonic() > until:
-                    raise _outside(error) from error
+                    _raise_outside(error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, RETRY_MAX_S)
 
@@ -177,7 +177,7 @@ class _Transaction:
                 if self._note_commit is not None:
                     self._note_commit()
         except sqlite3.Error as refused:
-            raise _outside(refused) from refused
+            _raise_outside(refused)
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -208,7 +208,7 @@ class _Transaction:
             return self._connection.execute(_translated(statement), values)
         except sqlite3.Error as error:
             self._failed = True
-            raise _outside(error) from error
+            _raise_outside(error)
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -244,11 +244,11 @@ def _code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
-def _outside(error: sqlite3.Error) -> Exception:
-    """Return what the caller shall see: unavailable, a broken constraint, or the bug that it is."""
+def _raise_outside(error: sqlite3.Error) -> NoReturn:
+    """Raise what the caller shall see: unavailable, a broken constraint, or the bug that it is."""
     code = _code(error)
     if code in _UNAVAILABLE or "closed database" in str(error):
-        return ServiceUnavailable("the database cannot be used now: busy, full or damaged")
+        raise ServiceUnavailable("the database cannot be used now: busy, full or damaged") from error
     if code == sqlite3.SQLITE_CONSTRAINT:
-        return SqlConstraintViolated(str(error))
-    return error
+        raise SqlConstraintViolated(str(error)) from error
+    raise error
