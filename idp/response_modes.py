@@ -1,0 +1,1 @@
+def jarm_response(*a, **k): raise NotImplementedError
