@@ -68,7 +68,11 @@ class AccountRoutes:
             ],
             "consents": [_consent_row(record, names[record.client_id]) for record in consents],
             "identities": [
-                {"connector": found.connector, "name": found.name_chinese or found.name_latin, **self._provider(found.connector)}
+                {
+                    "connector": found.connector,
+                    "name": found.name_chinese or found.name_latin,
+                    **self._provider(found.connector),
+                }
                 for found in await store.list_identities(person)
             ],
             "requests": [
@@ -130,7 +134,9 @@ class AccountRoutes:
         for record in await self._deps.store.list_consents(sign_in.person):
             if record.id == request.path_params["consent"]:
                 name = f'attachment; filename="consent-{record.id}.json"'
-                return json_response(consent_receipt(record, self._deps.config.issuer), headers={"Content-Disposition": name})
+                return json_response(
+                    consent_receipt(record, self._deps.config.issuer), headers={"Content-Disposition": name}
+                )
         return redirect(f"{self._deps.config.issuer}/account")
 
     def _visit(self, request: Request) -> Visit:

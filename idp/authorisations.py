@@ -64,5 +64,3 @@ class IdpAuthorisations:
         if sign_in is None or sign_in.signer is None:
             return None
         return SignedInCitizen(sign_in.person, sign_in.connector, sign_in.signer)
-
-

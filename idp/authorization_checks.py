@@ -28,7 +28,7 @@ from idp.model import UnverifiedRequest
 from idp.protocol import GrantType, Prompt, Scope
 from idp.relying_parties import RelyingParty
 from idp.resources import check_resources, signing_api
-from idp.tokens.id_tokens import verify_id_token_hint
+from idp.tokens.hints import verify_id_token_hint
 from trust_lists.vocabulary import AssuranceLevel
 
 

@@ -56,7 +56,11 @@ def _document(element: object, api: str) -> DocumentToSign:
     label, digest = element.get("label"), element.get("digest")
     if not isinstance(label, str) or not 1 <= len(label) <= MAX_LABEL_CHARS or not label.isprintable():
         raise InvalidAuthorizationDetails(f"label must be a text of 1 to {MAX_LABEL_CHARS} characters")
-    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or element.get("digest_algorithm", "SHA-256") != "SHA-256":
+    if (
+        not isinstance(digest, str)
+        or not _DIGEST.fullmatch(digest)
+        or element.get("digest_algorithm", "SHA-256") != "SHA-256"
+    ):
         raise InvalidAuthorizationDetails("digest must be a base64url SHA-256 value")
     if element.get("locations", [api]) != [api] or element.get("actions", ["sign"]) != ["sign"]:
         raise InvalidAuthorizationDetails("locations and actions can only be the signing API and sign")

@@ -40,7 +40,7 @@ from idp.parameters import parse_parameters
 from idp.profiles import PROFILES
 from idp.protocol import ClientAuthMethod, GrantType, Prompt
 from idp.rate_limits import RateLimiter
-from idp.tokens.id_tokens import verify_id_token_hint
+from idp.tokens.hints import verify_id_token_hint
 
 USER_CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 """RFC 8628 cl. 6.1: no vowels, so no words; no letter that looks like another. 20^8 codes."""
@@ -115,7 +115,9 @@ class DecoupledRoutes:
         asked = replace(accepted, hinted_subject=subject, prompt=(Prompt.LOGIN.value,))
         opened = replace(self._open(asked, caller, lifetime), person=person)
         auth_req_id, secret_hash = new_handle(opened.id)
-        if not await deps.store.open_decoupled(opened, secret_hash=secret_hash, user_code_lookup=None, uses=caller.uses):
+        if not await deps.store.open_decoupled(
+            opened, secret_hash=secret_hash, user_code_lookup=None, uses=caller.uses
+        ):
             await self._back_channel.refuse_replay(caller)
         await self._record("backchannel.authentication_opened", opened)
         if deps.notifier is not None:
@@ -173,7 +175,9 @@ class DecoupledRoutes:
         for check in PROFILES[caller.party.profile].decoupled:
             check(arrived, context)
         # hints are read by this door itself; an id_token_hint is a hint here, not a demand
-        without_hint = replace(caller.form, values={k: v for k, v in caller.form.values.items() if k != "id_token_hint"})
+        without_hint = replace(
+            caller.form, values={k: v for k, v in caller.form.values.items() if k != "id_token_hint"}
+        )
         return build_request(UnverifiedRequest(without_hint), context, target=target)
 
     def _open(self, accepted: AuthorizationRequest, caller: Caller, lifetime: timedelta) -> DecoupledRequest:

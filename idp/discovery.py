@@ -74,9 +74,7 @@ def _endpoints(config: IdpConfig) -> dict[str, object]:
     endpoints = {name: f"{issuer}{path}" for name, path in ENDPOINTS.items()}
     document: dict[str, object] = {"issuer": issuer, **endpoints}
     if config.mtls_base:  # RFC 8705 cl. 5
-        document["mtls_endpoint_aliases"] = {
-            name: f"{config.mtls_base}{ENDPOINTS[name]}" for name in MTLS_ENDPOINTS
-        }
+        document["mtls_endpoint_aliases"] = {name: f"{config.mtls_base}{ENDPOINTS[name]}" for name in MTLS_ENDPOINTS}
     return document
 
 

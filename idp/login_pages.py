@@ -45,8 +45,14 @@ ITEM_LABELS: Final[Mapping[ReleasedItem, tuple[str, str]]] = {
         "Only the result of the check: not the number, not your picture",
     ),
     ReleasedItem.SIGNING: ("To ask you to sign documents", "You see and approve each document before it is signed"),
-    ReleasedItem.DOCUMENT: ("To ask you to sign these documents, and no others", "You see and approve each document before it is signed"),
-    ReleasedItem.OFFLINE: ("To come back without you, for 30 days at most", "You can end this at any time on your account page"),
+    ReleasedItem.DOCUMENT: (
+        "To ask you to sign these documents, and no others",
+        "You see and approve each document before it is signed",
+    ),
+    ReleasedItem.OFFLINE: (
+        "To come back without you, for 30 days at most",
+        "You can end this at any time on your account page",
+    ),
 }
 
 NOTICES: Final[Mapping[str, str]] = {

@@ -26,7 +26,7 @@ from idp.model import SignIn
 from idp.parameters import Parameters, parse_parameters
 from idp.relying_parties import RelyingParty
 from idp.session_ending import end_session
-from idp.tokens.id_tokens import verify_id_token_hint
+from idp.tokens.hints import verify_id_token_hint
 
 FRAMES_SHOWN_S = 3
 """How long the portals' frames have to load before the browser goes on."""
@@ -53,7 +53,7 @@ class LogoutRoutes:
         try:
             asked = await self._parameters(request)
         except MalformedRequest:
-            return self._page(visit, state="refused", status=400)
+            return self._page(visit, "refused", status=400)
         sign_in = None if visit.session_hash is None else await deps.store.load_sign_in(visit.session_hash, at=visit.at)
         party, hint = await self._caller(asked)
         back = _return_location(asked, party)
@@ -108,7 +108,7 @@ class LogoutRoutes:
             "post_logout_redirect_uri": "" if back is None else asked.get("post_logout_redirect_uri") or "",
             "return_state": (asked.get("state") or "")[:512],
         }
-        return self._page(visit, state="ask", form=form, form_targets=() if back is None else (_origin(back),))
+        return self._page(visit, "ask", {"form": form, "form_targets": () if back is None else (_origin(back),)})
 
     def _upstream_location(self, sign_in: SignIn, back: str | None) -> str | None:
         """Return where the upstream ends its own session, if it has such a place."""
@@ -130,25 +130,27 @@ class LogoutRoutes:
         return location if isinstance(location, str) else None
 
     def _framed(self, visit: Visit, frames: tuple[str, ...], then: str | None) -> Response:
-        context = {
+        context: dict[str, object] = {
             "frames": frames,
             "frame_sources": tuple(sorted({_origin(frame) for frame in frames})),
             "then": then,
             "refresh_s": None if then is None else FRAMES_SHOWN_S,
             "refresh_url": then,
         }
-        return self._page(visit, state="frames", **context)
+        return self._page(visit, "frames", context)
 
     def _onward(self, visit: Visit, then: str | None) -> Response:
-        return self._page(visit, state="done") if then is None else redirect(then)
+        return self._page(visit, "done") if then is None else redirect(then)
 
     def _signed_out(self, response: Response) -> Response:
         config = self._deps.config
         response.delete_cookie(config.session_cookie, path="/", secure=config.secure, httponly=True, samesite="lax")
         return response
 
-    def _page(self, visit: Visit, *, state: str, status: int = 200, **more: object) -> Response:
-        context = {"state": state, "form": {}, "frames": (), "then": None, **more}
+    def _page(
+        self, visit: Visit, state: str, more: Mapping[str, object] | None = None, *, status: int = 200
+    ) -> Response:
+        context = {"state": state, "form": {}, "frames": (), "then": None, **(more or {})}
         return self._deps.render(visit.request, "idp_logout.html", context, status=status)
 
 

@@ -33,7 +33,9 @@ async def post_form(http: httpx.AsyncClient, uri: str, form: Mapping[str, str], 
     host = parts.hostname or ""
     if parts.scheme != "https" and not private_allowed:
         raise AddressRefused("only https")
-    address = await resolve(host, parts.port or (443 if parts.scheme == "https" else 80), private_allowed=private_allowed)
+    address = await resolve(
+        host, parts.port or (443 if parts.scheme == "https" else 80), private_allowed=private_allowed
+    )
     literal = f"[{address}]" if ":" in address else address
     place = literal if parts.port is None else f"{literal}:{parts.port}"
     request = http.build_request(

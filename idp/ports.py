@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import Key, KeySet
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -46,10 +46,10 @@ class PersonalDataCipher(Protocol):
 
 
 class JwtKeys(Protocol):
-    """A ring of ES256 signing keys."""
+    """A ring of signing keys, one for each algorithm."""
 
-    def current(self) -> ECKey:
-        """Return the private key in use; it carries its `kid`."""
+    def current(self, algorithm: str = "ES256") -> Key:
+        """Return the private key in use for an algorithm; it carries its `kid`."""
         ...
 
     def published(self) -> KeySet:

@@ -7,7 +7,7 @@ Rules:   1 strict on the way back: a missing or wrongly typed member is an error
 """
 
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -27,11 +27,12 @@ def load_record(kind: type[T], raw: bytes | str) -> T:
         ValueError: the bytes are not the record of such a value.
     """
     try:
-        return _decoder(kind).decode(raw)
+        value: T = _decoder(kind).decode(raw)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"not a record of {kind.__name__}") from error
+    return value
 
 
 @lru_cache(maxsize=64)
-def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, strict=False)

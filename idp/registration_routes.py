@@ -159,7 +159,9 @@ class RegistrationRoutes:
         }
 
     async def _record(self, event: str, client_id: str, **detail: str) -> None:
-        await self._deps.audit.record(event, correlation=secrets.token_urlsafe(9), detail={"client": client_id, **detail})
+        await self._deps.audit.record(
+            event, correlation=secrets.token_urlsafe(9), detail={"client": client_id, **detail}
+        )
 
 
 def _check_modest(party: RelyingParty, *, proved: frozenset[str]) -> None:

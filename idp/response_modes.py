@@ -1,1 +1,2 @@
-def jarm_response(*a, **k): raise NotImplementedError
+def jarm_response(*a, **k):
+    raise NotImplementedError

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from idp.deps import IdpDeps
 from idp.identity import pairwise_subject, session_identifier
 from idp.model import LogoutNotice, SignIn
-from idp.ports import PersonalDataCipher
+from idp.ports import AuditValue, PersonalDataCipher
 from idp.relying_parties import RelyingParty
 
 
@@ -46,7 +46,7 @@ async def end_session(deps: IdpDeps, session: str, *, by: str, at: datetime) -> 
     if ended is None:
         return None
     deps.logout_bell.set()
-    detail = {"by": by, "portals": len(ended.participants)}
+    detail: dict[str, AuditValue] = {"by": by, "portals": len(ended.participants)}
     await deps.audit.record("session.ended", correlation=session, detail=detail)
     frames = tuple(
         _frame(party, ended.sign_in, deps) for party in ended.participants if party.frontchannel_logout_uri is not None
@@ -54,9 +54,7 @@ async def end_session(deps: IdpDeps, session: str, *, by: str, at: datetime) -> 
     return SessionEnd(ended.sign_in, frames)
 
 
-def notices_of(
-    sign_in: SignIn, parties: Sequence[RelyingParty], cipher: PersonalDataCipher
-) -> Sequence[LogoutNotice]:
+def notices_of(sign_in: SignIn, parties: Sequence[RelyingParty], cipher: PersonalDataCipher) -> Sequence[LogoutNotice]:
     """Return the notices for those relying parties that registered a back-channel URI."""
     return [
         LogoutNotice(

@@ -94,9 +94,7 @@ class PageRenderer:
             "demo": self._demo,
         }
         html = self._environment.get_template(template).render(shown)
-        response = HTMLResponse(
-            html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context)}
-        )
+        response = HTMLResponse(html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context)})
         response.headers["Content-Language"] = language
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(

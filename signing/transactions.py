@@ -12,7 +12,6 @@ Rules:   1 the portal names the citizen by the citizen's own token; only that ci
 import base64
 import hashlib
 import hmac
-import hmac
 import json
 import secrets
 from collections.abc import Callable, Mapping

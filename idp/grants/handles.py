@@ -27,7 +27,11 @@ class Handle:
 
 def new_identifier(at: datetime) -> str:
     """Make a row's key: 48 bits of time, 80 random bits."""
-    return urlsafe_b64encode(struct.pack(">Q", int(at.timestamp() * 1000))[2:] + secrets.token_bytes(10)).rstrip(b"=").decode()
+    return (
+        urlsafe_b64encode(struct.pack(">Q", int(at.timestamp() * 1000))[2:] + secrets.token_bytes(10))
+        .rstrip(b"=")
+        .decode()
+    )
 
 
 def new_handle(identifier: str) -> tuple[str, str]:

@@ -1,1 +1,2 @@
-def open_request_object(*a, **k): raise NotImplementedError
+def open_request_object(*a, **k):
+    raise NotImplementedError

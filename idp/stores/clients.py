@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from idp.account import ACCOUNT_PARTY
 from idp.model import InitialAccessToken
-from idp.ports import SqlDatabase
+from idp.ports import SqlDatabase, SqlRow
 from idp.relying_parties import RegisteredClient, RelyingParty
 from idp.stores.rows import RowSealer, instant, registration_of, registration_text, seconds
 
@@ -107,9 +107,9 @@ class SqlClients:
         return row is not None
 
 
-def _initial_token(row: Sequence[object]) -> InitialAccessToken:
+def _initial_token(row: SqlRow) -> InitialAccessToken:
     identifier, note, uses_left, expires_at_s = row
-    return InitialAccessToken(str(identifier), str(note), int(str(uses_left)), instant(int(str(expires_at_s))))
+    return InitialAccessToken(identifier, note, uses_left, instant(expires_at_s))
 
 
 def party_of(client_id: str, registration: str | None, secret_hash: str | None) -> RelyingParty | None:

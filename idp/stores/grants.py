@@ -12,7 +12,7 @@ from datetime import datetime
 
 from idp.hashes import hash_token
 from idp.model import ConsentRecord, Grant
-from idp.ports import SqlDatabase, SqlTransaction
+from idp.ports import SqlDatabase, SqlTransaction, SqlValue
 from idp.proof.replay import ReplayUse
 from idp.store import Ending, Redeemed, Redemption, Replayed, Reused, Unknown
 from idp.stores.endings import end_what_led_here
@@ -31,7 +31,9 @@ _SPEND_REFRESH = (
     "UPDATE idp_grants AS g SET refresh_generation = g.refresh_generation + $1 WHERE g.grant_id = $2 AND g.client_id = $3"
     " AND g.refresh_generation = $4 AND " + STANDS.format(now="$5") + " RETURNING sealed, refresh_generation"
 )
-_LOAD_GRANT = "SELECT g.sealed, g.refresh_generation FROM idp_grants g WHERE g.grant_id = $1 AND " + STANDS.format(now="$2")
+_LOAD_GRANT = "SELECT g.sealed, g.refresh_generation FROM idp_grants g WHERE g.grant_id = $1 AND " + STANDS.format(
+    now="$2"
+)
 INSERT_GRANT = (
     "INSERT INTO idp_grants (grant_id, client_id, person, session, sealed, created_at_s, expires_at_s, offline,"
     " code_hash, code_expires_at_us) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
@@ -115,7 +117,7 @@ class SqlGrants:
             work.abandon()
         return False
 
-    def _grant_row(self, grant: Grant, code_hash: str | None) -> tuple[object, ...]:
+    def _grant_row(self, grant: Grant, code_hash: str | None) -> tuple[SqlValue, ...]:
         expires = None if grant.conditions is None else microseconds(grant.conditions.expires_at)
         return (
             grant.id,
@@ -172,9 +174,7 @@ async def insert_uses(work: SqlTransaction, uses: Sequence[ReplayUse]) -> bool:
     if not uses:
         return True
     places = ", ".join(f"(${3 * i + 1}, ${3 * i + 2}, ${3 * i + 3})" for i in range(len(uses)))
-    values = [
-        value for use in uses for value in (use.space, hash_token(use.identifier), seconds(use.expires_at) + 1)
-    ]
+    values = [value for use in uses for value in (use.space, hash_token(use.identifier), seconds(use.expires_at) + 1)]
     statement = f"INSERT INTO idp_replays (space, identifier_hash, expires_at_s) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608 - numbered places
     return await work.execute(statement, *values) == len(uses)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from idp.identity import identity_of, subject_lookup
 from idp.model import ConsentRecord, Identity, LoginTransaction, SignIn
-from idp.ports import SqlDatabase, SqlTransaction
+from idp.ports import SqlDatabase, SqlTransaction, SqlValue
 from idp.records import load_record
 from idp.store import Ending, LoadedEntry, LoadedLogin, StartedSession
 from idp.stores.clients import party_of
@@ -153,10 +153,12 @@ class SqlLogins:
     async def list_identities(self, person: str) -> Sequence[Identity]:
         """Return what the upstreams last told of a person."""
         async with self._database.reading() as work:
-            rows = await work.fetch_all(f"{_IDENTITIES} FROM idp_identities WHERE person = $1 ORDER BY connector", person)
+            rows = await work.fetch_all(
+                f"{_IDENTITIES} FROM idp_identities WHERE person = $1 ORDER BY connector", person
+            )
         return [self._identity(person, row) for row in rows]
 
-    def _advance(self, transaction: LoginTransaction, handle_hash: str) -> tuple[str, tuple[object, ...]]:
+    def _advance(self, transaction: LoginTransaction, handle_hash: str) -> tuple[str, tuple[SqlValue, ...]]:
         sealed = self._sealer.seal_record(transaction, table="idp_logins", row=handle_hash)
         statement = (
             "UPDATE idp_logins SET sealed = $1, version = version + 1 WHERE handle_hash = $2 AND version = $3"

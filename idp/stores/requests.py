@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from idp.model import AuthorizationRequest, DecoupledRequest, Grant
-from idp.ports import SqlDatabase, SqlTransaction
+from idp.ports import SqlDatabase, SqlRow, SqlTransaction
 from idp.proof.replay import ReplayUse
 from idp.store import PollOutcome, Redeemed, Redemption, Replayed
 from idp.stores.grants import STANDS, insert_uses
@@ -120,10 +120,10 @@ class SqlRequests:
             return PollOutcome.UNKNOWN if row is None else await self._answer_poll(work, identifier, row, at)
 
     async def _answer_poll(
-        self, work: SqlTransaction, identifier: str, row: Sequence[object], at: datetime
+        self, work: SqlTransaction, identifier: str, row: SqlRow, at: datetime
     ) -> Redemption | PollOutcome:
         status, grant_id, interval_s, polled_at_us, expires_at_s = row
-        if int(str(expires_at_s)) <= seconds(at):
+        if expires_at_s <= seconds(at):
             return PollOutcome.EXPIRED
         if status == "denied":
             await work.execute("DELETE FROM idp_decoupled WHERE id = $1", identifier)
@@ -138,7 +138,7 @@ class SqlRequests:
             if grant is None:
                 return PollOutcome.UNKNOWN
             return Redeemed(self._sealer.open_record(Grant, grant[0], table="idp_grants", row=str(grant_id)))
-        too_fast = polled_at_us is not None and microseconds(at) - int(str(polled_at_us)) < int(str(interval_s)) * 900_000
+        too_fast = polled_at_us is not None and microseconds(at) - polled_at_us < interval_s * 900_000
         await work.execute(
             "UPDATE idp_decoupled SET polled_at_us = $1, interval_s = interval_s + $2 WHERE id = $3",
             microseconds(at),
@@ -155,6 +155,6 @@ class SqlRequests:
         )
         return None if row is None else self._open_request(row)
 
-    def _open_request(self, row: Sequence[object]) -> DecoupledRequest:
+    def _open_request(self, row: SqlRow) -> DecoupledRequest:
         identifier, sealed = row
-        return self._sealer.open_record(DecoupledRequest, sealed, table="idp_decoupled", row=str(identifier))  # type: ignore[arg-type]  # a BLOB
+        return self._sealer.open_record(DecoupledRequest, sealed, table="idp_decoupled", row=identifier)

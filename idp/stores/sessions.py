@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from idp.model import ConsentRecord, SignIn
-from idp.ports import SqlDatabase, SqlTransaction
+from idp.ports import SqlDatabase, SqlRow, SqlTransaction
 from idp.records import dump_record, load_record
 from idp.store import EndedSession, NoticesOf
 from idp.stores.clients import parsed_registration
@@ -88,7 +88,8 @@ class SqlSessions:
         """Return a person's consents, the latest first."""
         async with self._database.reading() as work:
             rows = await work.fetch_all(
-                "SELECT record, revoked_at_s FROM idp_consents WHERE person = $1 ORDER BY given_at_us DESC LIMIT 500", person
+                "SELECT record, revoked_at_s FROM idp_consents WHERE person = $1 ORDER BY given_at_us DESC LIMIT 500",
+                person,
             )
         return [_consent(record, revoked) for record, revoked in rows]
 
@@ -128,9 +129,9 @@ class SqlSessions:
         )
         return None if row is None else str(row[0])
 
-    def _open_session(self, row: Sequence[object]) -> SignIn:
+    def _open_session(self, row: SqlRow) -> SignIn:
         session, sealed = row
-        return self._sealer.open_record(SignIn, sealed, table="idp_sessions", row=str(session))  # type: ignore[arg-type]  # a BLOB
+        return self._sealer.open_record(SignIn, sealed, table="idp_sessions", row=session)
 
 
 async def insert_consent(work: SqlTransaction, consent: ConsentRecord, *, subject: str) -> None:

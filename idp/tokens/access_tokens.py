@@ -21,6 +21,7 @@ from idp.jose.compact import sign_compact, verify_compact
 from idp.model import DocumentToSign
 from idp.ports import JwtKeys, PersonalDataCipher
 from idp.records import dump_record, load_record
+from idp.resources import resources_of
 
 MAX_TOKEN_CHARS = 8_192
 _OPAQUE = "at."
@@ -65,7 +66,9 @@ class AccessTokens:
         if opaque:
             sealed = self._cipher.seal(dump_record(token), purpose=_PURPOSE)
             return _OPAQUE + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
-        return sign_compact(self._keys.current("ES256"), "ES256", "at+jwt", access_token_claims(token, self._config.issuer))
+        return sign_compact(
+            self._keys.current("ES256"), "ES256", "at+jwt", access_token_claims(token, self._config.issuer)
+        )
 
     def verify(self, presented: str, *, at: datetime) -> AccessToken:
         """Accept an access token that comes back (RFC 9068 cl. 4).
@@ -97,7 +100,10 @@ class AccessTokens:
             raise InvalidToken from error
         if verified.claims.get("iss") != self._config.issuer:
             raise InvalidToken
-        return _from_claims(verified.claims)
+        token = _from_claims(verified.claims)
+        if not set(token.audience) & set(resources_of(self._config)):
+            raise InvalidToken
+        return token
 
 
 def access_token_claims(token: AccessToken, issuer: str) -> dict[str, object]:

@@ -1,30 +1,22 @@
 """ID tokens: minted with the relying party's algorithm, encrypted to it when it registered so, accepted again as a hint.
 
-Owns:    their claims' layout. Leaves keys to the key ring, what is released to `claims`.
+Owns:    their claims' layout. Leaves their return as a hint to `hints`, keys to the key ring, what is released to `claims`.
 Rules:   1 the algorithm is the registered one, under a key that serves no other algorithm
          2 `at_hash` binds the access token that comes along
-         3 a hint is an ID token of ours for this very relying party; it may have expired, its signature may not fail
-Spec:    OpenID Connect Core 1.0 cl. 2, 3.1.2.1 (id_token_hint), 3.1.3.6, 10.2; RFC 7519; RFC 8725
+Spec:    OpenID Connect Core 1.0 cl. 2, 3.1.3.6, 10.2; RFC 7519; RFC 8725
 """
 
 import base64
 import hashlib
 from datetime import datetime
 
-from joserfc.jwk import KeySet
-
 from idp.config import IdpConfig
-from idp.errors import JoseRefused
-from idp.jose.compact import sign_compact, verify_compact
+from idp.jose.compact import sign_compact
 from idp.jose.encryption import encrypt_for
 from idp.model import Grant, SignIn
 from idp.ports import JwtKeys
-from idp.protocol import SIGNING_ALGORITHMS
 from idp.relying_parties import RelyingParty
 from trust_lists.vocabulary import AssuranceLevel
-
-MAX_HINT_CHARS = 8_192
-_ID_TOKEN_TYPES = ("JWT",)
 
 
 def sign_in_claims(sign_in: SignIn, level: AssuranceLevel) -> dict[str, object]:
@@ -71,18 +63,6 @@ def mint_id_token(
         return signed
     # Core cl. 10.2: signed first, then encrypted
     return encrypt_for(party.encryption_keys, party.id_token_encryption, signed.encode(), cty="JWT", typ="JWT")
-
-
-def verify_id_token_hint(hint: str, keys: KeySet, *, issuer: str) -> dict[str, object] | None:
-    """Return the claims of an ID token of ours, whatever its age; None when it is not one."""
-    try:
-        verified = verify_compact(hint, keys, SIGNING_ALGORITHMS, types=_ID_TOKEN_TYPES, max_chars=MAX_HINT_CHARS)
-    except JoseRefused:
-        return None
-    claims = dict(verified.claims)
-    # a logout token or access token has another `typ`; ours always names who it is for
-    shaped = claims.get("iss") == issuer and isinstance(claims.get("aud"), str) and isinstance(claims.get("sub"), str)
-    return claims if shaped else None
 
 
 def left_half_hash(token: str, algorithm: str) -> str:

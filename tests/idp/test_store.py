@@ -178,7 +178,9 @@ def decoupled(identifier: str = "d-1", **changes) -> DecoupledRequest:
 async def test_decoupled_request_answers_each_poll_and_is_redeemed_once(provider: Provider, client: Client) -> None:
     store = provider.store
     assert await store.open_decoupled(decoupled(), secret_hash="s", user_code_lookup="c", uses=())
-    assert not await store.open_decoupled(decoupled("d-2"), secret_hash="s", user_code_lookup="c", uses=()), "code taken"
+    assert not await store.open_decoupled(decoupled("d-2"), secret_hash="s", user_code_lookup="c", uses=()), (
+        "code taken"
+    )
     assert await store.find_decoupled("c", at=AT) == decoupled()
 
     async def poll(seconds: float, *, client_id: str = "gd-bank", secret: str = "s"):
@@ -238,7 +240,17 @@ async def test_revoked_consent_ends_the_portals_grants_and_no_others(provider: P
     store = provider.store
     for number, portal in enumerate(("gd-bank", "gd-bank", "other")):
         consent = ConsentRecord(
-            f"c{number}", "person-1", portal, ("name",), (), "p", Region.HK, Region.GD, "en", AT, AT + timedelta(days=90)
+            f"c{number}",
+            "person-1",
+            portal,
+            ("name",),
+            (),
+            "p",
+            Region.HK,
+            Region.GD,
+            "en",
+            AT,
+            AT + timedelta(days=90),
         )
         made = grant(f"g{number}", client_id=portal)
         await store.commit_grant(made, code_hash=None, consent=consent, ending=Ending())
@@ -248,7 +260,10 @@ async def test_revoked_consent_ends_the_portals_grants_and_no_others(provider: P
     revoked = await store.revoke_consent("person-1", "c1", at=AT)
     assert revoked is not None
     assert revoked.revoked_at == AT
-    assert [record.revoked_at for record in await store.list_consents("person-1") if record.client_id == "gd-bank"] == [AT, AT]
+    assert [record.revoked_at for record in await store.list_consents("person-1") if record.client_id == "gd-bank"] == [
+        AT,
+        AT,
+    ]
     assert await store.load_grant("g0", at=AT) is None
     assert await store.load_grant("g2", at=AT) is not None
     assert await store.find_person("gd-bank", "subject-1") is None
