@@ -1,6 +1,6 @@
 """The back-channel doors: `/token`, `/userinfo`, `/introspect`, `/revoke`.
 
-Owns:    parsing, the order load → verify → spend → mint, and the answers. Leaves rules to `client_authentication`, `grants`, `tokens`.
+Owns:    parsing, the order load → verify → spend → mint, and the answers. Leaves rules to `proof`, `grants`, `tokens`.
 Rules:   1 a code is spent before anything is minted; three statements on the way that succeeds
          2 a refusal names the standard's code and nothing of the inside
          3 every answer is `no-store`
@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from idp.browser import read_form
-from idp.client_authentication import PresentedClient, read_presented_client, verify_client
 from idp.deps import IdpDeps
 from idp.errors import (
     IdpError,
@@ -33,6 +32,7 @@ from idp.grants import check_redemption, hash_token
 from idp.model import Grant
 from idp.oauth_responses import NO_STORE, bearer_error, oauth_error
 from idp.parameters import Parameters
+from idp.proof.client_authentication import PresentedClient, read_presented_client, verify_client
 from idp.proof.replay import ReplayUse
 from idp.protocol import GrantType, Scope
 from idp.rate_limits import RateLimiter
