@@ -6,10 +6,14 @@ Rules:   1 the issuer is https; http only on loopback, and only when `loopback_h
 Spec:    OpenID Connect Discovery 1.0 cl. 3 (issuer); RFC 6265bis (`__Host-` cookies); RFC 9700 cl. 2
 """
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from cryptography import x509
+
+MTLS_HEADERS = ("", "client-cert", "x-ssl-client-cert")
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -77,6 +81,25 @@ class IdpConfig:
     permit_issuer: str = ""
     """`iss` of permit attestations; empty = our own issuer."""
 
+    # what callers prove
+    mtls_header: str = ""
+    """Where a trusted proxy reports the client certificate: `client-cert` (RFC 9440), `x-ssl-client-cert` (nginx
+    `$ssl_client_escaped_cert`), or nothing: mutual TLS is off."""
+    mtls_trusted_proxies: tuple[str, ...] = ()
+    """Networks from which that header is believed."""
+    mtls_anchors: bytes = b""
+    """PEM certificates of the CAs whose client certificates are taken for `tls_client_auth`."""
+    dpop_window: timedelta = timedelta(seconds=60)
+    """How old the `iat` of a DPoP proof may be (RFC 9449 cl. 11.1)."""
+    dpop_ahead: timedelta = timedelta(seconds=15)
+    """How far in the future it may be: FAPI 2.0 wants 10 seconds taken."""
+    request_object_lifetime: timedelta = timedelta(minutes=60)
+    """FAPI 2.0 Message Signing cl. 5.3.1: `exp` at most so far ahead, `nbf` at most so far back."""
+    authorization_response_lifetime: timedelta = timedelta(minutes=5)
+    """Of a signed authorization response; JARM cl. 2.1 advises at most ten minutes."""
+    software_statement_issuers: tuple[tuple[str, str], ...] = ()
+    """Who may vouch for software: issuer and its JWK set as JSON text (RFC 7591 cl. 2.3)."""
+
     def __post_init__(self) -> None:
         """Refuse nonsense at the start.
 
@@ -89,6 +112,19 @@ class IdpConfig:
         loopback = parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS and self.loopback_http
         if parts.scheme != "https" and not loopback:
             raise ValueError("the issuer must be https (http only on loopback in demo mode)")
+        self._check_mutual_tls()
+        if self.authorization_response_lifetime > timedelta(minutes=10):
+            raise ValueError("a signed authorization response must not live longer than ten minutes")
+
+    def _check_mutual_tls(self) -> None:
+        if self.mtls_header not in MTLS_HEADERS:
+            raise ValueError(f"mtls_header must be one of {', '.join(filter(None, MTLS_HEADERS))}, or empty")
+        if self.mtls_header and not self.mtls_trusted_proxies:
+            raise ValueError("mtls_header needs mtls_trusted_proxies: from anybody else the header is a lie")
+        for network in self.mtls_trusted_proxies:
+            ipaddress.ip_network(network)
+        if self.mtls_anchors:
+            x509.load_pem_x509_certificates(self.mtls_anchors)
 
     @property
     def secure(self) -> bool:

@@ -101,9 +101,9 @@ KEYS_OF_ENCRYPTION: Final[Mapping[str, frozenset[tuple[str, str | None]]]] = {
 """Key type and curve that a key management algorithm takes."""
 
 
-def same_algorithm(one: str, other: str) -> bool:
-    """Tell whether two names mean one signature algorithm (rule 3)."""
-    return one == other or other in _NAMES.get(one, ())
+def names_of(algorithm: str) -> frozenset[str]:
+    """Return every name of a signature algorithm (rule 3)."""
+    return _NAMES.get(algorithm, frozenset({algorithm}))
 
 
 def check_signature_key(key: Key, algorithm: str, operation: str) -> SignatureAlgorithm:
@@ -119,7 +119,7 @@ def check_signature_key(key: Key, algorithm: str, operation: str) -> SignatureAl
     own, operations = members.get("alg"), members.get("key_ops")
     if key.key_type != row.key_type or members.get("crv") != row.curve or members.get("use", "sig") != "sig":
         raise JoseRefused("The key does not fit the algorithm")
-    if (own is not None and not same_algorithm(algorithm, str(own))) or (operations and operation not in operations):
+    if (own is not None and own not in names_of(algorithm)) or (operations and operation not in operations):
         raise JoseRefused("The key is registered for something else")
     return row
 

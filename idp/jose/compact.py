@@ -83,7 +83,17 @@ def verify_compact(
     Raises:
         JoseRefused: any rule is broken.
     """
-    unverified = parse_compact(token, max_chars=max_chars)
+    return verify_parsed(parse_compact(token, max_chars=max_chars), keys, algorithms, types=types)
+
+
+def verify_parsed(
+    unverified: UnverifiedJws, keys: Iterable[Key], algorithms: Collection[str], *, types: Collection[str | None]
+) -> VerifiedJws:
+    """Verify a signed object that was already taken apart, as `verify_compact` does.
+
+    Raises:
+        JoseRefused: any rule is broken.
+    """
     algorithm = check_header(unverified.header, algorithms, types=types)
     kid = unverified.header.get("kid")
     candidates = [key for key in keys if kid is None or key.kid == kid][:MAX_CANDIDATES]

@@ -185,7 +185,6 @@ def test_keys_for_encryption_do_not_verify_signatures() -> None:
         {**SIGNING, "note": "x" * 33_000},
     ],
 )  # fmt: skip
-@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
 def test_keys_that_are_not_taken(key: object) -> None:
     with pytest.raises(InvalidClientMetadata):
         parse(jwks={"keys": [key]})

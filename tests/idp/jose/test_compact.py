@@ -12,7 +12,7 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from idp.errors import JoseRefused
-from idp.jose.algorithms import KEYS_OF_ENCRYPTION, SIGNATURES, same_algorithm
+from idp.jose.algorithms import KEYS_OF_ENCRYPTION, SIGNATURES, names_of
 from idp.jose.compact import check_header, parse_compact, sign_compact, verify_compact, verify_signature
 from idp.jose.json_objects import parse_json_object
 from idp.protocol import ASSERTION_ALGORITHMS, ENCRYPTION_ALGORITHMS, REQUEST_OBJECT_ALGORITHMS, SIGNING_ALGORITHMS
@@ -77,7 +77,7 @@ def test_two_names_of_ed25519_are_one_algorithm() -> None:
     key = OKPKey.import_key({**ED.as_dict(private=False), "alg": "EdDSA"})
     for name in ("EdDSA", "Ed25519"):
         assert verify_compact(signed(name), [key], ["EdDSA", "Ed25519"], types=TYPES).claims == CLAIMS
-    assert not same_algorithm("EdDSA", "ES256")
+    assert (names_of("EdDSA"), names_of("ES256")) == ({"EdDSA", "Ed25519"}, {"ES256"})
 
 
 def test_words_of_the_protocol_all_exist() -> None:
