@@ -67,7 +67,6 @@ class IdpConfig:
     """Where clients with certificates call us, when that is another address (RFC 8705 cl. 5); empty = the issuer."""
     dpop_nonces: bool = False
     """Ask for nonces in DPoP proofs (RFC 9449 cl. 8)."""
-    mtls_anchors: bytes = b""
     max_query_bytes: int = 16_384
     max_form_bytes: int = 65_536
     max_parameters: int = 64

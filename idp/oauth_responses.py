@@ -75,7 +75,7 @@ def answered(handler: Handler, deps: IdpDeps) -> Handler:
         except IdpError as error:
             response = oauth_error(error, basic="authorization" in request.headers)
         if deps.dpop_nonces is not None:
-            response.headers["DPoP-Nonce"] = deps.dpop_nonces.current(deps.clock())
+            response.headers["DPoP-Nonce"] = deps.dpop_nonces.current(at=deps.clock())
         return response
 
     return door

@@ -6,7 +6,6 @@ Rules:   1 strict on the way back: a missing or wrongly typed member is an error
          2 a time written as seconds since the epoch (version 0.1's first form) is still read
 """
 
-from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,6 +32,12 @@ def load_record(kind: type[T], raw: bytes | str) -> T:
     return value
 
 
-@lru_cache(maxsize=64)
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
+"""One for each kind of record; there are a dozen."""
+
+
 def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind, strict=False)
+    known = _DECODERS.get(kind)
+    if known is None:
+        known = _DECODERS[kind] = msgspec.json.Decoder(kind, strict=False)
+    return known

@@ -55,7 +55,7 @@ class JwtKeys:
         self._current = current
         self._published = published
 
-    def current(self) -> ECKey:
+    def current(self, algorithm: str = "ES256") -> ECKey:
         """Return the private key that signs now; its `kid` is the RFC 7638 thumbprint."""
         return self._current
 
