@@ -1,12 +1,13 @@
 """Complete logins: our provider beside node-oidc-provider, in one run, alternating, one pinned core each.
 
-    .venv/bin/python -m bench.login [--rounds 5] [--seconds 4] [--store sqlite] [--json]
+    .venv/bin/python -m bench.login [--rounds 5] [--seconds 4] [--store sqlite] [--fill 10000,1000000] [--json]
 
 Core 0 serves, core 1 drives (Redis, where there is one, runs beside the driver). 16 browsers at once, none with a cookie; each login is
-authorize (PKCE S256), sign-in, consent, code, /token with private_key_jwt (ES256), /userinfo, and is checked to its end: state, iss, claims,
+authorize (PKCE S256), sign-in, consent, code, /token with private_key_jwt (ES256), /userinfo, checked to its end: state, iss, claims,
 every 16th ID token's signature. The comparable figure is CPU-ms a login from /proc/PID/stat, the server's and its database's apart.
 Ours in two shapes: `returning` (consent on record, 4 requests of ours and the upstream's visit) and `first` (a new person, the rendered
 consent page and its form: 6 requests). The peer: /auth, /interaction (automatic login and consent), /auth/{uid}, /token, /me.
+`--fill` measures ours alone instead, beside as many persons, sessions, consents and grants as it names, each in a data folder of its own.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.login_fill import fill
 from bench.login_targets import DRIVER_CORE, CannotBeHad, Target, client_key, install_peers, start_ours, start_peer
 
 CONCURRENCY = 16
@@ -58,6 +60,16 @@ def start_all(folder: Path, store: str, only: set[str]) -> tuple[list[Target], l
         except CannotBeHad as reason:
             missing.append(f"{name}: {reason}")
     return targets, missing
+
+
+def start_filled(folder: Path, sizes: str) -> list[Target]:
+    """Start our provider once for each number of persons, and fill its database."""
+    targets = []
+    for size in (int(text) for text in sizes.split(",")):
+        target = start_ours(folder / str(size), name=f"ours beside {size:,} persons")
+        targets.append(target)
+        fill(folder / str(size) / "data" / "service.db", size)
+    return targets
 
 
 def alternate(targets: list[Target], rounds: int, seconds: float) -> dict[str, Figures]:
@@ -163,6 +175,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--only", default="", help="of ours, memory, redis")
+    parser.add_argument("--fill", default="", help="numbers of persons, for example 10000,1000000,10000000")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     install_peers()
@@ -170,11 +183,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-login-") as scratch:
         client_key(Path(scratch))
         words = machine()
-        targets, missing = start_all(Path(scratch), options.store, only)
+        if options.fill:
+            targets, missing = start_filled(Path(scratch), options.fill), []
+        else:
+            targets, missing = start_all(Path(scratch), options.store, only)
+        half: dict[str, Figures] = {}
+        static: dict[str, Figures] = {}
         try:
             medians = alternate(targets, options.rounds, options.seconds)
-            half = half_load(targets, medians, options.seconds)
-            static = documents(targets, options.seconds)
+            if not options.fill:
+                half = half_load(targets, medians, options.seconds)
+                static = documents(targets, options.seconds)
         finally:
             for target in targets:
                 target.stop()

@@ -21,7 +21,14 @@ from starlette.routing import BaseRoute
 
 from idp.errors import UpstreamDenied
 from idp.relying_parties import parse_registration
+from idp.sqlite_store import SqliteStore
 from idp.upstream import UpstreamAssertion, UpstreamIdentity, UpstreamRedirect
+from service import app, server
+from service.database import SqliteDatabase, upgrade_schema
+from service.instance_lock import InstanceLock
+from service.key_ring import KeyRing, load_key_encryption_key
+from service.settings import Settings, load_settings
+from trust_lists.clock import utc_now
 from trust_lists.vocabulary import Region
 
 CLIENT_ID = "bench-portal"
@@ -89,10 +96,8 @@ def registration(jwk: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-def settings_of(data: Path, issuer: str) -> "Settings":  # noqa: F821
+def settings_of(data: Path, issuer: str) -> Settings:
     """Return demo settings with every door that the parts need; nothing answers at the addresses, and nothing asks them in a login."""
-    from service.settings import load_settings
-
     data.mkdir(parents=True, exist_ok=True)
     root, credentials = data / "trust-list-root.json", data / "credentials.json"
     for file in (root, credentials):
@@ -114,13 +119,8 @@ def settings_of(data: Path, issuer: str) -> "Settings":  # noqa: F821
     )
 
 
-def prepare(settings: "Settings", jwk: Mapping[str, object]) -> None:  # noqa: F821
+def prepare(settings: Settings, jwk: Mapping[str, object]) -> None:
     """Bring up the schema and register the portal."""
-    from idp.sqlite_store import SqliteStore
-    from service.database import SqliteDatabase, upgrade_schema
-    from service.key_ring import KeyRing, load_key_encryption_key
-    from trust_lists.clock import utc_now
-
     upgrade_schema(settings.database_path)
     kek = load_key_encryption_key(settings.key_encryption_key_file, create=True)
     cipher = KeyRing.open(settings.data / "keys", kek, at=utc_now()).personal_data_cipher()
@@ -144,9 +144,6 @@ def main() -> None:
     if options.store == "postgres":
         raise SystemExit("--store postgres: the PostgreSQL store is not there yet")
     os.sched_setaffinity(0, {options.core})
-    from service import app, server
-    from service.instance_lock import InstanceLock
-
     settings = settings_of(options.data, f"http://127.0.0.1:{options.port}")
     prepare(settings, json.loads(options.client_jwk.read_text()))
     connector = SelfSigningConnector()

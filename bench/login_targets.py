@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from joserfc.jwk import ECKey
+
 from bench.login_server import CLIENT_ID, REDIRECT_URI
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,8 +74,6 @@ _KEY_FOLDER: list[Path] = []
 def client_key(folder: Path | None = None) -> tuple[Path, Path]:
     """Return the portal's private and public JWK files; `folder` makes them, once a run."""
     if folder is not None:
-        from joserfc.jwk import ECKey
-
         key = ECKey.generate_key("P-256", {"kid": "rp-1", "use": "sig"})
         (folder / "private.json").write_text(json.dumps(key.as_dict(private=True)))
         (folder / "public.json").write_text(json.dumps(key.as_dict(private=False)))
@@ -113,7 +113,11 @@ def start_ours(
         name, base, ("returning", "first"), {"server": process}, {}, ("/.well-known/openid-configuration", "/jwks")
     )
     wait_for(port, process, log)
-    target.drive("returning", enrol=PERSONS, concurrency=1, warm_s=0, measure_s=0.2)
+    try:
+        target.drive("returning", enrol=PERSONS, concurrency=1, warm_s=0, measure_s=0.2)
+    except RuntimeError:
+        target.stop()
+        raise
     return target
 
 

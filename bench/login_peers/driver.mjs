@@ -187,7 +187,7 @@ async function closedLoop() {
   let number = 0;
   let stopped = false;
   const browsers = Array.from({ length: options.concurrency }, async () => {
-    const http = new Client(base, { pipelining: 1 });
+    const http = new Client(base, { pipelining: 1, headersTimeout: 15_000 });
     while (!stopped) await oneLogin(http, number++);
     await http.close();
   });
@@ -198,7 +198,7 @@ async function closedLoop() {
 }
 
 async function openLoop() {
-  const http = new Pool(base, { connections: 128, pipelining: 1 });
+  const http = new Pool(base, { connections: 128, pipelining: 1, headersTimeout: 15_000 });
   let number = 0;
   let stopped = false;
   let open = 0;
@@ -233,7 +233,7 @@ async function measured() {
 }
 
 async function main() {
-  const http = new Client(base);
+  const http = new Client(base, { headersTimeout: 15_000 });
   const jwks = await (await http.request({ path: options.jwks ?? '/jwks', method: 'GET' })).body.json();
   issuerKeys = new Map(jwks.keys.map((jwk) => [jwk.kid, crypto.createPublicKey({ key: jwk, format: 'jwk' })]));
   for (let person = 0; person < (options.enrol ?? 0); person += 1) await login(http, [], `person-${person}`, 'first');
