@@ -21,13 +21,15 @@ from starlette.routing import BaseRoute
 
 from idp.errors import UpstreamDenied
 from idp.relying_parties import parse_registration
-from idp.sqlite_store import SqliteStore
+from idp.stores.sql_store import SqliteStore
 from idp.upstream import UpstreamAssertion, UpstreamIdentity, UpstreamRedirect
 from service import app, server
-from service.database import SqliteDatabase, upgrade_schema
+from service.audit_file import create_audit_file
+from service.database import upgrade_schema
 from service.instance_lock import InstanceLock
 from service.key_ring import KeyRing, load_key_encryption_key
 from service.settings import Settings, load_settings
+from service.sqlite_loop import LoopSqliteDatabase
 from trust_lists.clock import utc_now
 from trust_lists.vocabulary import Region
 
@@ -55,6 +57,9 @@ class SelfSigningConnector:
 
     async def collect(self, reference: str) -> UpstreamAssertion:
         raise UpstreamDenied
+
+    def logout_url(self, *, return_to: str) -> str | None:
+        return None
 
     def routes(self) -> Sequence[BaseRoute]:
         return []
@@ -122,14 +127,17 @@ def settings_of(data: Path, issuer: str) -> Settings:
 def prepare(settings: Settings, jwk: Mapping[str, object]) -> None:
     """Bring up the schema and register the portal."""
     upgrade_schema(settings.database_path)
+    create_audit_file(settings.audit_path)
     kek = load_key_encryption_key(settings.key_encryption_key_file, create=True)
     cipher = KeyRing.open(settings.data / "keys", kek, at=utc_now()).personal_data_cipher()
-    database = SqliteDatabase(settings.database_path)
     party = parse_registration(registration(jwk), client_id=CLIENT_ID)
-    try:
-        asyncio.run(SqliteStore(database, cipher).save_client(party, at=utc_now()))
-    finally:
-        database.close()
+
+    async def register() -> None:
+        database = LoopSqliteDatabase(settings.database_path)
+        await SqliteStore(database, cipher).save_client(party, at=utc_now())
+        await database.close()
+
+    asyncio.run(register())
 
 
 def main() -> None:

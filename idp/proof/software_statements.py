@@ -1,2 +1,0 @@
-def apply_software_statement(document, config, *, at):
-    return document, frozenset()

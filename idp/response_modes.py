@@ -1,2 +1,0 @@
-def jarm_response(*a, **k):
-    raise NotImplementedError
