@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import Key, KeySet
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -46,14 +46,17 @@ class PersonalDataCipher(Protocol):
 
 
 class JwtKeys(Protocol):
-    """A ring of ES256 signing keys."""
+    """A live view of signing keys: one in use for each of ES256, RS256, PS256 and EdDSA. Ask anew for every token."""
 
-    def current(self) -> ECKey:
-        """Return the private key in use; it carries its `kid`."""
+    def current(self, algorithm: str = "ES256") -> Key:
+        """Return the private key in use for an algorithm; it carries `kid` (RFC 7638 thumbprint), `alg` and `use`."""
         ...
 
     def published(self) -> KeySet:
-        """Return the public keys: current, next, and retired ones whose tokens have not all expired."""
+        """Return the public keys: current, next, and retired ones whose tokens have not all expired.
+
+        The same object until the keys change, so that what is made of it can be kept by its identity.
+        """
         ...
 
 

@@ -10,10 +10,9 @@ import typer
 from idp.cli import build_client_app
 from idp.sqlite_store import SqliteStore
 from idp.store import Store
+from service.data_folder import open_key_ring
 from service.database import SqliteDatabase, check_schema
-from service.key_ring import KeyRing, load_key_encryption_key
-from service.settings import Mode, load_settings
-from trust_lists.clock import utc_now
+from service.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _chosen: dict[str, Path | None] = {"config": None}
@@ -24,8 +23,7 @@ async def open_store() -> AsyncIterator[Store]:
     """Open the provider's store of the configured data folder, beside a running service if need be."""
     settings = load_settings(_chosen["config"])
     check_schema(settings.database_path)
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
-    ring = KeyRing.open(settings.data / "keys", kek, at=utc_now())
+    ring = open_key_ring(settings)
     database = SqliteDatabase(settings.database_path)
     try:
         yield SqliteStore(database, ring.personal_data_cipher())
