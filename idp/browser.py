@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from idp.config import IdpConfig
 from idp.errors import MalformedRequest
-from idp.grants import hash_token
+from idp.hashes import hash_token
 from idp.parameters import Parameters, parse_parameters
 from idp.protocol import LOCALES
 
@@ -94,12 +94,21 @@ async def read_form(request: Request, config: IdpConfig) -> Parameters:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _FORM:
         raise MalformedRequest(f"The body must be {_FORM}")
+    return parse_parameters(await read_body(request, config.max_form_bytes), config, max_bytes=config.max_form_bytes)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read a body up to its limit and no further.
+
+    Raises:
+        MalformedRequest: too large.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > config.max_form_bytes:
+        if len(body) > max_bytes:
             raise MalformedRequest("The request is too large")
-    return parse_parameters(bytes(body), config, max_bytes=config.max_form_bytes)
+    return bytes(body)
 
 
 def choose_locale(request: Request, ui_locales: tuple[str, ...]) -> str:

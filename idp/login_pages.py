@@ -45,6 +45,14 @@ ITEM_LABELS: Final[Mapping[ReleasedItem, tuple[str, str]]] = {
         "Only the result of the check: not the number, not your picture",
     ),
     ReleasedItem.SIGNING: ("To ask you to sign documents", "You see and approve each document before it is signed"),
+    ReleasedItem.DOCUMENT: (
+        "To ask you to sign these documents, and no others",
+        "You see and approve each document before it is signed",
+    ),
+    ReleasedItem.OFFLINE: (
+        "To come back without you, for 30 days at most",
+        "You can end this at any time on your account page",
+    ),
 }
 
 NOTICES: Final[Mapping[str, str]] = {
@@ -65,6 +73,18 @@ ERROR_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "unregistered_redirect_uri": (
         "This portal's return address is not registered",
         "For your safety nothing was sent to it. Go back to the portal and tell its staff.",
+    ),
+    "invalid_request_uri": (
+        "This request has expired or was used already",
+        "Go back to the portal and start again.",
+    ),
+    "invalid_request_object": (
+        "This portal's request cannot be verified",
+        "For your safety it was not used. Go back to the portal and tell its staff.",
+    ),
+    "unknown_user_code": (
+        "No device is waiting under this code",
+        "Check the code on the device. If ten minutes have passed, start again there.",
     ),
     "malformed_request": (
         "This request cannot be read",

@@ -94,6 +94,10 @@ class SqlTransaction(Protocol):
         """Run an INSERT, UPDATE or DELETE; return how many rows it changed (0 for other statements)."""
         ...
 
+    def abandon(self) -> None:
+        """Let the end of the block roll back: what was found makes everything before it void."""
+        ...
+
 
 class SqlDatabase(Protocol):
     """The database of the hot paths: SQLite in the event loop, or PostgreSQL.
@@ -136,6 +140,21 @@ class PageRenderer(Protocol):
         ...
 
 
+class Notifier(Protocol):
+    """Tells a person, on their own device, that a portal waits for their answer (CIBA)."""
+
+    async def notify(self, *, person: str, portal: str, message: str, url: str) -> None:
+        """Send a notice; it is best effort, for the person finds the request on their account page too.
+
+        Args:
+            person: our own identifier of the person; the operator's gateway knows where they can be reached.
+            portal: who asks, by name.
+            message: what the person compares with the portal's screen; may be empty.
+            url: where the person answers.
+        """
+        ...
+
+
 class PermitChecks(Protocol):
     """The permit step: opens a check for a person, and gives the signed attestation for its one-time code."""
 
@@ -153,6 +172,7 @@ __all__ = [
     "AuditValue",
     "Clock",
     "JwtKeys",
+    "Notifier",
     "PageRenderer",
     "PermitChecks",
     "PersonalDataCipher",

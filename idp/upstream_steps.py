@@ -16,13 +16,14 @@ from starlette.responses import Response
 
 from idp.browser import Visit, choose_locale, redirect
 from idp.errors import LoginNotYours, LoginStepRepeated, UpstreamError, UpstreamTimedOut
-from idp.grants import hash_token
+from idp.hashes import hash_token
 from idp.identity import sign_in_of
 from idp.login import Login, WaitUpstream, with_notice
 from idp.login_desk import LoginDesk
 from idp.login_pages import NOTICES, OTHER_NOTICE, choice_rows
 from idp.model import UpstreamAttempt
 from idp.oauth_responses import status_of
+from idp.store import LoadedLogin
 from idp.upstream import PendingAssertion, UpstreamAssertion
 
 WAIT_REFRESH_S = 2
@@ -106,8 +107,9 @@ async def _sign_in(desk: LoginDesk, visit: Visit, login: Login, assertion: Upstr
         assertion, session=secrets.token_urlsafe(16), person=secrets.token_urlsafe(16), lifetime=lifetime, at=visit.at
     )
     secret, replaced = secrets.token_urlsafe(32), visit.session_hash
+    transaction = replace(login.transaction, attempt=None, notice=None, session=sign_in.session)
     kept = await store.commit_sign_in(
-        replace(login.transaction, attempt=None, notice=None, session=sign_in.session),
+        transaction,
         assertion,
         sign_in,
         handle_hash=visit.handle_hash,
@@ -117,18 +119,16 @@ async def _sign_in(desk: LoginDesk, visit: Visit, login: Login, assertion: Upstr
     if kept is None:
         raise LoginStepRepeated
     visit.session, visit.new_session = secret, True
+    signed_in = kept.sign_in
     await desk.record(
         login,
         "login.signed_in",
-        connector=kept.connector,
-        account_level=kept.account_level,
-        method=kept.session_method,
+        connector=signed_in.connector,
+        account_level=signed_in.account_level,
+        method=signed_in.session_method,
     )
-    # Loaded again: an earlier consent of this very person may serve.
-    reloaded = await desk.load(visit)
-    if reloaded is None:
-        raise LoginStepRepeated
-    return reloaded
+    advanced = replace(transaction, version=transaction.version + 1)
+    return desk.judgeable(LoadedLogin(advanced, login.relying_party, signed_in, kept.earlier_consent))
 
 
 async def _refused(desk: LoginDesk, visit: Visit, login: Login, connector: str, error: UpstreamError) -> Response:

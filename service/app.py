@@ -23,7 +23,8 @@ from idp.connectors.iam_smart.config import IamSmartConfig, parse_credentials
 from idp.connectors.iam_smart.connector import IamSmartConnector
 from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
 from idp.deps import IdpDeps
-from idp.sqlite_store import SqliteStore as IdpSqliteStore
+from idp.logout_delivery import deliver_forever
+from idp.stores.sql_store import SqliteStore as IdpSqliteStore
 from idp.upstream import Connector
 from service.error_pages import build_error_handler
 from service.errors import SettingsRefused
@@ -68,7 +69,7 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        lifespan=_lifespan(base, permit, signing),
+        lifespan=_lifespan(base, permit, signing, idp),
         routes=[
             *health_routes(_readiness(base)),
             *static_routes({name: ROOT / name for name in PACKAGES}),
@@ -141,7 +142,7 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
     settings = base.settings
     return IdpDeps(
         config=_idp_config(settings),
-        store=IdpSqliteStore(base.database, base.cipher),
+        store=IdpSqliteStore(base.provider_database, base.cipher),
         connectors=connectors,
         permit_checks=None if permit is None else permit.checks,
         permit_keys=None if permit is None else base.keys("attestation"),
@@ -150,14 +151,18 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
         audit=base.audit,
         clock=base.clock,
         render=base.render,
+        http=base.http,
     )
 
 
 def _idp_config(settings: Settings) -> IdpConfig:
-    config = IdpConfig(issuer=settings.issuer, loopback_http=settings.mode is Mode.DEMO)
+    config = IdpConfig(
+        issuer=settings.issuer, loopback_http=settings.mode is Mode.DEMO, private_callbacks=settings.mode is Mode.DEMO
+    )
     if settings.rate_limits:
         return config
-    return replace(config, address_limit=RateLimit(0, 0), client_limit=RateLimit(0, 0))
+    off = RateLimit(0, 0)
+    return replace(config, address_limit=off, client_limit=off, user_code_limit=off)
 
 
 def _ca_certificates(base: Foundation) -> list[bytes]:
@@ -195,11 +200,12 @@ def _readiness(base: Foundation) -> dict[str, Check]:
     return {"trust_list": trust_list}
 
 
-def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPart | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - starlette's own type
+def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPart | None, idp: IdpDeps | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - starlette's own type
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.callback(base.database.close)
+            stack.push_async_callback(base.provider_database.close)
             await base.audit.start()
             stack.push_async_callback(base.audit.stop)
             stack.push_async_callback(base.http.aclose)
@@ -208,6 +214,9 @@ def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPar
                 await base.trust_list.load()
                 refreshing = asyncio.create_task(base.trust_list.keep_refreshing(), name="trust-list")
                 stack.push_async_callback(_end, refreshing)
+            if idp is not None:
+                delivering = asyncio.create_task(deliver_forever(idp), name="logout-delivery")
+                stack.push_async_callback(_end, delivering)
             for part in (permit, signing):
                 if part is not None:
                     await stack.enter_async_context(part.running())

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from idp.cli import build_client_app
-from idp.sqlite_store import SqliteStore
 from idp.store import Store
+from idp.stores.sql_store import SqliteStore
 from service.data_folder import open_key_ring
-from service.database import SqliteDatabase, check_schema
+from service.database import check_schema
 from service.settings import load_settings
+from service.sqlite_loop import LoopSqliteDatabase
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _chosen: dict[str, Path | None] = {"config": None}
@@ -24,11 +25,11 @@ async def open_store() -> AsyncIterator[Store]:
     settings = load_settings(_chosen["config"])
     check_schema(settings.database_path)
     ring = open_key_ring(settings)
-    database = SqliteDatabase(settings.database_path)
+    database = LoopSqliteDatabase(settings.database_path)
     try:
         yield SqliteStore(database, ring.personal_data_cipher())
     finally:
-        database.close()
+        await database.close()
 
 
 client_app = build_client_app(open_store)

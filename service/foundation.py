@@ -16,6 +16,7 @@ from service.errors import SettingsRefused
 from service.key_ring import JwtKeys, PersonalDataCipher, Purpose
 from service.page_renderer import PageRenderer
 from service.settings import Mode, Settings
+from service.sqlite_loop import LoopSqliteDatabase
 from service.telemetry import Metrics
 from trust_lists.client import TrustListClient
 from trust_lists.clock import Clock
@@ -33,6 +34,8 @@ class Foundation:
     settings: Settings
     clock: Clock
     database: SqliteDatabase
+    provider_database: LoopSqliteDatabase
+    """The provider's tables, used in the event loop: the hot path."""
     cipher: PersonalDataCipher
     keys: Callable[[Purpose], JwtKeys]
     http: httpx.AsyncClient
@@ -55,6 +58,7 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
         settings=settings,
         clock=clock,
         database=SqliteDatabase(settings.database_path),
+        provider_database=LoopSqliteDatabase(settings.database_path),
         cipher=ring.personal_data_cipher(),
         keys=ring.jwt_keys,
         http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),

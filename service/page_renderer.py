@@ -75,7 +75,7 @@ class PageRenderer:
         """Render one page.
 
         A form whose answer redirects to another origin (consent to the portal) names that origin in the context's `form_targets`:
-        browsers hold the redirect against CSP `form-action` too.
+        browsers hold the redirect against CSP `form-action` too. `frame_sources` are the origins that the page may frame (logout).
         """
         language = choose_language(request, context.get("ui_locales"))
         catalogue = self._catalogues[language]
@@ -86,6 +86,7 @@ class PageRenderer:
 
         shown = {
             "refresh_s": None,
+            "refresh_url": None,
             **context,
             "_": translate,
             "language": language,
@@ -93,9 +94,7 @@ class PageRenderer:
             "demo": self._demo,
         }
         html = self._environment.get_template(template).render(shown)
-        response = HTMLResponse(
-            html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context.get("form_targets"))}
-        )
+        response = HTMLResponse(html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context)})
         response.headers["Content-Language"] = language
         if request.query_params.get("lang") in LANGUAGES:
             response.set_cookie(
@@ -109,9 +108,14 @@ class PageRenderer:
         return response
 
 
-def _policy(form_targets: object) -> str:
-    targets = [str(target) for target in form_targets] if isinstance(form_targets, tuple | list) else []
-    return CSP + " ".join(("form-action 'self'", *targets))
+def _policy(context: Mapping[str, object]) -> str:
+    policy = CSP + " ".join(("form-action 'self'", *_origins(context.get("form_targets"))))
+    frames = _origins(context.get("frame_sources"))
+    return f"{policy}; frame-src {' '.join(frames)}" if frames else policy
+
+
+def _origins(value: object) -> list[str]:
+    return [str(origin) for origin in value] if isinstance(value, tuple | list) else []
 
 
 def choose_language(request: Request, ui_locales: object = None) -> str:

@@ -106,13 +106,18 @@ class PostgresDatabase:
 class _Transaction:
     """One block on one connection."""
 
-    __slots__ = ("_begin", "_connection", "_failed", "_pool")
+    __slots__ = ("_abandoned", "_begin", "_connection", "_failed", "_pool")
 
     def __init__(self, pool: PostgresPool, begin: str) -> None:
         self._pool = pool
         self._begin = begin
         self._connection: Any = None
         self._failed = False
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Let the end of the block roll back."""
+        self._abandoned = True
 
     async def __aenter__(self) -> "_Transaction":
         connection = None
@@ -132,7 +137,7 @@ class _Transaction:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        committing, clean = kind is None and not self._failed, False
+        committing, clean = kind is None and not self._failed and not self._abandoned, False
         try:
             await connection.execute("COMMIT" if committing else "ROLLBACK")
             clean = True

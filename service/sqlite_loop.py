@@ -141,13 +141,18 @@ class _Side:
 class _Transaction:
     """One block: BEGIN at its start, COMMIT at its end, or ROLLBACK."""
 
-    __slots__ = ("_connection", "_failed", "_note_commit", "_side")
+    __slots__ = ("_abandoned", "_connection", "_failed", "_note_commit", "_side")
 
     def __init__(self, side: _Side, note_commit: Callable[[], None] | None) -> None:
         self._side = side
         self._connection: sqlite3.Connection | None = None
         self._note_commit = note_commit
         self._failed = False
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Let the end of the block roll back."""
+        self._abandoned = True
 
     async def __aenter__(self) -> "_Transaction":
         side = self._side
@@ -167,7 +172,7 @@ class _Transaction:
         if connection is None:
             return
         try:
-            if kind is None and not self._failed:
+            if kind is None and not self._failed and not self._abandoned:
                 connection.execute("COMMIT")
                 if self._note_commit is not None:
                     self._note_commit()

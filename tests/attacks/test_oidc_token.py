@@ -87,14 +87,14 @@ async def test_code_injection_another_relying_party_cannot_redeem_or_burn_it(
     ("changes", "code"),
     [
         ({"code_verifier": secrets.token_urlsafe(48)}, "invalid_grant"),
-        ({"code_verifier": None}, "invalid_request"),
+        ({"code_verifier": None}, "invalid_grant"),
         ({"code_verifier": "short"}, "invalid_request"),
         ({"code_verifier": "x" * 129}, "invalid_request"),
         ({"redirect_uri": "https://portal.test/other"}, "invalid_grant"),
         ({"redirect_uri": None}, "invalid_grant"),
         ({"grant_type": None}, "invalid_request"),
         ({"grant_type": "password"}, "unsupported_grant_type"),
-        ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
+        ({"grant_type": "refresh_token"}, "unauthorized_client"),
     ],
 )
 async def test_conditions_of_a_redemption(provider: Provider, client: Client, changes: dict, code: str) -> None:
@@ -334,7 +334,7 @@ async def test_secret_client_and_its_wrong_secrets(provider: Provider) -> None:
 async def test_native_app_without_secret_needs_pkce(provider: Provider) -> None:
     app = await provider.register(Client("app", auth="none", native=True, scope="openid"))
     code = await fresh_code(app)
-    refused(await app.redeem(code, code_verifier=None), "invalid_request")
+    refused(await app.redeem(code, code_verifier=None), "invalid_grant")
     assert (await app.redeem(await fresh_code(app))).status_code == 200
 
 

@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from typer.testing import CliRunner
 
 from idp.cli import build_client_app
-from idp.sqlite_store import SqliteStore
+from idp.stores.sql_store import SqliteStore
 from tests.support.idp import Cipher, MemoryDatabase
 
 runner = CliRunner()
@@ -33,9 +33,10 @@ def run(tmp_path: Path):
         assert result.exit_code == code, (result.exit_code, result.output, result.exception)
         return result
 
+    call.app = app
     call.load = lambda client_id: asyncio.run(SqliteStore(database, cipher).load_client(client_id))
     yield call
-    database.close()
+    asyncio.run(database.close())
 
 
 ADD = (
@@ -98,3 +99,50 @@ def test_a_whole_registration_comes_from_a_file(run, tmp_path: Path) -> None:
     assert run.load("second").purpose == "Mortgage"
     run("update", "bank", "--registration", str(file), "--name", "Newer")
     assert (run.load("bank").named("zh-Hans"), run.load("bank").client_name) == ("银行", "Newer")
+
+
+def test_options_reach_their_members(run) -> None:
+    document = json.loads(run(
+        *ADD, "--require-par", "--dpop-bound", "--require-signed-request", "--profile", "fapi2", "--mtls-bound",
+        "--backchannel-logout-uri", "https://bank.test/out", "--post-logout-redirect-uri", "https://bank.test/bye",
+        "--grant", "authorization_code", "--grant", "refresh_token", "--delegate", "registry",
+    ).stdout)  # fmt: skip
+    party = run.load("bank")
+    assert (party.require_par, party.dpop_bound, party.mtls_bound, party.require_signed_request) == (True,) * 4
+    assert (party.profile, party.backchannel_logout_uri) == ("fapi2", "https://bank.test/out")
+    assert (party.grant_types, party.delegates) == (("authorization_code", "refresh_token"), ("registry",))
+    assert document["dpop_bound_access_tokens"] is True
+    run("update", "bank", "--no-require-signed-request", "--json")
+    assert (run.load("bank").require_signed_request, run.load("bank").dpop_bound) == (False, True)
+    refused = json.loads(run("update", "bank", "--no-dpop-bound", "--no-mtls-bound", "--json", code=1).stdout)
+    assert refused["error"]["code"] == "invalid_client_metadata"
+
+
+def test_update_moves_what_follows_from_the_change(run, tmp_path: Path) -> None:
+    run(*ADD)
+    run("update", "bank", "--grant", "client_credentials")
+    assert run.load("bank").grant_types == ("client_credentials",)
+    run("update", "bank", "--auth", "tls_client_auth", "--tls-subject-dn", "CN=bank,O=Bank")
+    assert run.load("bank").tls_subject.value == "CN=bank,O=Bank"
+    run("update", "bank", "--tls-san-dns", "bank.test")
+    assert run.load("bank").tls_subject.value == "bank.test"
+    run("update", "bank", "--auth", "private_key_jwt")
+    assert run.load("bank").tls_subject is None
+    secret = json.loads(run("update", "bank", "--auth", "client_secret_post", "--json").stdout)["client_secret"]
+    assert run.load("bank").accepts_secret(secret)
+    run("update", "bank", "--purpose", "Loans")
+    nothing = tmp_path / "nothing.json"
+    nothing.write_text(json.dumps({"gba_purpose": None}))
+    run("update", "bank", "--registration", str(nothing))
+    assert run.load("bank").purpose == ""
+
+
+def test_add_and_update_offer_the_same_options(run) -> None:
+    from typer.main import get_command
+
+    from idp.registration_options import OPTIONS
+
+    commands = get_command(run.app).commands
+    flags = {name: {p.opts[0] for p in commands[name].params if p.opts[0].startswith("--")} for name in commands}
+    assert flags["add"] - flags["update"] == {"--client-id"}
+    assert {option.flag for option in OPTIONS} <= flags["update"]

@@ -127,7 +127,7 @@ def test_redirect_uris_that_may() -> None:
     [
         {"client_name": ""}, {"client_name": None}, {"client_name": "x" * 121}, {"client_name": "a\nb"},
         {"redirect_uris": []}, {"redirect_uris": "https://portal.test/cb"}, {"gba_region": "tw"}, {"gba_region": None},
-        {"scope": "openid email"}, {"scope": "profile"}, {"token_endpoint_auth_method": "client_secret_post"},
+        {"scope": "openid email"}, {"scope": "profile"}, {"token_endpoint_auth_method": "client_secret_jwt"},
         {"token_endpoint_auth_method": "none"}, {"jwks": None}, {"jwks": {"keys": []}}, {"jwks": {"keys": ["x"]}},
         {"jwks_uri": "https://portal.test/jwks"}, {"grant_types": ["implicit"]}, {"response_types": ["token"]},
         {"subject_type": "public"}, {"id_token_signed_response_alg": "none"}, {"gba_profile": "nonsense"},

@@ -110,6 +110,7 @@ class PeerConnector:
         self.verifiers: dict[str, str] = {}
         self.late: dict[str, UpstreamAssertion | None] = {}
         self.answer_later = False
+        self.ends_sessions = False
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(peer.app()), base_url=peer.base)
 
     async def begin(self, transaction: str, *, state: str, locale: str) -> UpstreamRedirect:
@@ -167,6 +168,9 @@ class PeerConnector:
         """The upstream's server callback arrives."""
         for reference in self.late:
             self.late[reference] = self._promised
+
+    def logout_url(self, *, return_to: str) -> str | None:
+        return f"{self.peer.base}/o/logout?{urlencode({'return_to': return_to})}" if self.ends_sessions else None
 
     def routes(self) -> Sequence[BaseRoute]:
         return []

@@ -1,0 +1,47 @@
+"""What a redemption is given, and what it yields: two values between the door of `/token` and the grants.
+
+Owns:    `TokenRequest` and `Issue`. Leaves their making to `token_routes`, each grant's rules to its own file.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from idp.model import Grant
+from idp.parameters import Parameters
+from idp.proof.replay import ReplayUse
+from idp.relying_parties import RelyingParty
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A token request of an authenticated relying party."""
+
+    party: RelyingParty
+    form: Parameters
+    uses: tuple[ReplayUse, ...]
+    """What must be remembered of assertion and proof, in the transaction that spends."""
+    jkt: str | None
+    """Thumbprint of the key that a verified DPoP proof proved."""
+    x5t: str | None
+    """Thumbprint of the certificate of the connection."""
+    rotates: bool
+    """Whether the relying party's profile rotates refresh tokens."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What is to be minted."""
+
+    grant: Grant
+    scope: tuple[str, ...]
+    audience: tuple[str, ...]
+    nonce: str | None = None
+    id_token: bool = False
+    refresh_generation: int | None = None
+    """None = no refresh token."""
+    act: dict[str, object] | None = None
+    latest_expiry: datetime | None = None
+    subject: str | None = None
+    """Another subject than the grant's: a token exchange into another sector."""
+    issued_token_type: str | None = None
