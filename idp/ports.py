@@ -46,14 +46,17 @@ class PersonalDataCipher(Protocol):
 
 
 class JwtKeys(Protocol):
-    """A ring of signing keys, one for each algorithm."""
+    """A live view of signing keys: one in use for each of ES256, RS256, PS256 and EdDSA. Ask anew for every token."""
 
     def current(self, algorithm: str = "ES256") -> Key:
-        """Return the private key in use for an algorithm; it carries its `kid`."""
+        """Return the private key in use for an algorithm; it carries `kid` (RFC 7638 thumbprint), `alg` and `use`."""
         ...
 
     def published(self) -> KeySet:
-        """Return the public keys: current, next, and retired ones whose tokens have not all expired."""
+        """Return the public keys: current, next, and retired ones whose tokens have not all expired.
+
+        The same object until the keys change, so that what is made of it can be kept by its identity.
+        """
         ...
 
 

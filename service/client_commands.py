@@ -10,11 +10,10 @@ import typer
 from idp.cli import build_client_app
 from idp.store import Store
 from idp.stores.sql_store import SqliteStore
+from service.data_folder import open_key_ring
 from service.database import check_schema
-from service.key_ring import KeyRing, load_key_encryption_key
-from service.settings import Mode, load_settings
+from service.settings import load_settings
 from service.sqlite_loop import LoopSqliteDatabase
-from trust_lists.clock import utc_now
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _chosen: dict[str, Path | None] = {"config": None}
@@ -25,8 +24,7 @@ async def open_store() -> AsyncIterator[Store]:
     """Open the provider's store of the configured data folder, beside a running service if need be."""
     settings = load_settings(_chosen["config"])
     check_schema(settings.database_path)
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
-    ring = KeyRing.open(settings.data / "keys", kek, at=utc_now())
+    ring = open_key_ring(settings)
     database = LoopSqliteDatabase(settings.database_path)
     try:
         yield SqliteStore(database, ring.personal_data_cipher())

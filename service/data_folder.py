@@ -1,13 +1,17 @@
-"""The databases of a data folder as one thing: checked before a start, upgraded by one command.
+"""A data folder as one thing: its databases checked before a start and upgraded by one command, its keys opened.
 
-Owns:    which files there are, and the order of their upgrade. Leaves each schema to its owner.
+Owns:    which files there are, and the order of their upgrade. Leaves each schema to its owner, keys to `key_ring`.
 """
 
-from service.audit_file import check_audit_file
+from service.audit_file import audit_version, check_audit_file
 from service.audit_move import holds_audit_log, move_audit_log
+from service.audit_store import read_audit_file
+from service.audit_writer import stored_head
 from service.database import check_schema, upgrade_schema
 from service.errors import DataFolderRefused
-from service.settings import Settings
+from service.key_ring import KeyRing, load_key_encryption_key
+from service.settings import Mode, Settings
+from trust_lists.clock import Clock, utc_now
 
 
 def check_databases(settings: Settings) -> None:
@@ -30,3 +34,24 @@ def upgrade_databases(settings: Settings) -> int:
     """
     upgrade_schema(settings.database_path)
     return move_audit_log(settings.database_path, settings.audit_path)
+
+
+def open_key_ring(settings: Settings, clock: Clock = utc_now, *, complete: bool = True) -> KeyRing:
+    """Open the folder's keys; with `complete`, those that are lacking are made: all of them at the first start.
+
+    Raises:
+        KeyRefused: the key-encryption key is missing, or does not open the ring.
+        DataFolderRefused: the ring is damaged, or gone from a folder that was in use: new keys would lock all data away for good.
+    """
+    kek = load_key_encryption_key(settings.key_encryption_key_file, create=complete and settings.mode is Mode.DEMO)
+    folder = settings.data / "keys"
+    if not (folder / "ring.json").exists() and _was_in_use(settings):
+        raise DataFolderRefused("the key ring is gone from a data folder that was in use: restore it from a backup")
+    return KeyRing.open(folder, kek, at=clock(), clock=clock, policy=settings.key_rotation, complete=complete)
+
+
+def _was_in_use(settings: Settings) -> bool:
+    """Tell whether a service has run on this folder: its first act is an audit event."""
+    if audit_version(settings.audit_path) is None:
+        return False
+    return read_audit_file(settings.audit_path, stored_head).seq > 0

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 
 from service.audit_store import AuditLog
+from service.data_folder import open_key_ring
 from service.database import SqliteDatabase
 from service.errors import SettingsRefused
-from service.key_ring import JwtKeys, KeyRing, PersonalDataCipher, Purpose, load_key_encryption_key
+from service.key_ring import JwtKeys, PersonalDataCipher, Purpose
 from service.page_renderer import PageRenderer
 from service.settings import Mode, Settings
 from service.sqlite_loop import LoopSqliteDatabase
@@ -52,15 +53,14 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
         KeyRefused, DataFolderRefused: the keys cannot be opened.
         SettingsRefused: the trust list's root cannot be read.
     """
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
-    ring = KeyRing.open(settings.data / "keys", kek, at=clock())
+    ring = open_key_ring(settings, clock)
     return Foundation(
         settings=settings,
         clock=clock,
         database=SqliteDatabase(settings.database_path),
         provider_database=LoopSqliteDatabase(settings.database_path),
         cipher=ring.personal_data_cipher(),
-        keys=lambda purpose: ring.jwt_keys(purpose, at=clock()),
+        keys=ring.jwt_keys,
         http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),
         audit=AuditLog(settings.audit_path, ring, clock),
         metrics=Metrics(),

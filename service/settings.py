@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from service.errors import SettingsRefused
+from service.key_rotation import RotationPolicy
 
 PREFIX = "GBA_TRUST_"
 KEY_PASSWORD = "GBA_TRUST_KEY_PASSWORD"  # noqa: S105 - the name of a variable; read by `gba-trust sign` alone
@@ -64,6 +65,7 @@ class Settings:
     issuer: str
     database_url: str
     key_encryption_key_file: Path
+    key_rotation: RotationPolicy
     models: Path
     models_manifest_sha256: str | None
     """Pins a mounted models set; the embedded set is pinned in the program."""
@@ -93,6 +95,9 @@ NAMES: tuple[str, ...] = (
     "ISSUER",
     "DATABASE_URL",
     "KEY_ENCRYPTION_KEY_FILE",
+    "KEY_PERIOD_S",
+    "KEY_LEAD_S",
+    "KEY_OVERLAP_S",
     "MODELS_DIR",
     "MODELS_MANIFEST_SHA256",
     "TRUST_LIST_URL",
@@ -131,6 +136,11 @@ def load_settings(
         issuer=_issuer(values.get("ISSUER", "http://127.0.0.1:8000")),
         database_url=_database_url(values.get("DATABASE_URL", f"sqlite:///{data / 'service.db'}")),
         key_encryption_key_file=_path(values.get("KEY_ENCRYPTION_KEY_FILE"), data / "keys" / "kek.bin"),
+        key_rotation=RotationPolicy(
+            period=_seconds("KEY_PERIOD_S", values, 7_776_000, least=3_600),
+            lead=_seconds("KEY_LEAD_S", values, 600, least=60),
+            overlap=_seconds("KEY_OVERLAP_S", values, 86_400, least=3_600),
+        ),
         models=_path(values.get("MODELS_DIR"), default_models_folder()),
         models_manifest_sha256=_sha256(values.get("MODELS_MANIFEST_SHA256")),
         trust_list_url=_url("TRUST_LIST_URL", values.get("TRUST_LIST_URL")),

@@ -32,6 +32,9 @@ Rules between values, each with a sentence that says what to do. Rules of one va
 {{- fail "settings.permitAuthority.enabled needs settings.permitAuthority.url, settings.permitAuthority.clientId and secrets.permitAuthority.existingSecret" -}}
 {{- end -}}
 {{- end -}}
+{{- if and $v.keyRotation.enabled (eq $v.persistence.accessMode "ReadWriteOncePod") -}}
+{{- fail "persistence.accessMode is ReadWriteOncePod, which keeps the pod of keyRotation out: take ReadWriteOnce, or set keyRotation.enabled to false and rotate by hand" -}}
+{{- end -}}
 {{- if and $v.ingress.enabled (empty $v.ingress.tlsSecret) -}}
 {{- fail "ingress.tlsSecret is missing: the issuer is https" -}}
 {{- end -}}

@@ -34,6 +34,11 @@ What the service is told: settings, and which Secret holds which file. One list 
 MODE: production
 DATA: {{ include "gba-trust.dataFolder" . }}
 ISSUER: {{ .Values.settings.issuer | quote }}
+{{- with .Values.settings.keyRotation }}
+KEY_PERIOD_S: {{ .periodSeconds | int64 | quote }}
+KEY_LEAD_S: {{ .leadSeconds | int64 | quote }}
+KEY_OVERLAP_S: {{ .overlapSeconds | int64 | quote }}
+{{- end }}
 {{- if has "liveness" .Values.parts }}
 MODELS_DIR: {{ include "gba-trust.modelsFolder" . }}
 {{- with .Values.models.manifestSha256 }}

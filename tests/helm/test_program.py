@@ -49,6 +49,8 @@ def test_values_arrive_in_the_settings():
     assert settings.models_manifest_sha256 == "1" * 64
     assert settings.trust_list_refresh.total_seconds() == 600
     assert settings.trust_list_grace.total_seconds() == 43200
+    rotation = settings.key_rotation
+    assert [at.total_seconds() for at in (rotation.period, rotation.lead, rotation.overlap)] == [2592000, 1200, 172800]
     assert settings.iam_smart.base_url == "https://upstream.example.hk"
     assert settings.permit_authority.client_id == "gba-trust-hk"
     assert str(settings.database_path).startswith("/var/lib/gba-trust/")
