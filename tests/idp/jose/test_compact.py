@@ -249,3 +249,14 @@ def test_joserfc_agrees_that_a_header_segment_is_ours() -> None:
         warnings.simplefilter("error")
         token = jws.extract_compact(signed().encode())
     assert token.headers()["typ"] == "at+jwt"
+
+
+@pytest.mark.parametrize("depth", [32, 33])
+def test_depth_is_bounded_where_it_matters(depth: int) -> None:
+    for text in ('{"a":' * depth + "1" + "}" * depth, '{"a":' + "[" * (depth - 1) + "]" * (depth - 1) + "}"):
+        if depth <= 32:
+            assert parse_json_object(text.encode())
+        else:
+            with pytest.raises(JoseRefused):
+                parse_json_object(text.encode())
+    assert parse_json_object(b'{"a":[' + b",".join([b"[]"] * 500) + b"]}"), "many is not deep"
