@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
@@ -146,12 +146,14 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.binary().map(lambda data: data.decode("latin-1"))))
 def test_any_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequestObject):
         opened(text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.one_of(st.sampled_from(sorted(claims())), st.text(max_size=8)), json_values, min_size=1))
 def test_any_signed_claims_are_taken_as_text_or_refused(changes: dict) -> None:
     text = signed(EC, {"alg": "ES256", "kid": "ec"}, {**claims(), **changes})
