@@ -107,7 +107,7 @@ def _ending(visit: Visit, request: AuthorizationRequest) -> Ending:
 
 async def _grant(desk: LoginDesk, visit: Visit, login: Login, step: IssueGrant) -> Grant:
     deps = desk.deps
-    identity = await deps.store.load_identity(step.sign_in.person, step.sign_in.connector)
+    identity = login.identity or await deps.store.load_identity(step.sign_in.person, step.sign_in.connector)
     if identity is None:
         raise StoreUnavailable
     reference = ""

@@ -21,7 +21,7 @@ from idp.errors import (
     ProtocolError,
     UnmetAuthenticationRequirements,
 )
-from idp.model import ConsentRecord, LoginTransaction, PermitEvidence, SignIn, Target
+from idp.model import ConsentRecord, Identity, LoginTransaction, PermitEvidence, SignIn, Target
 from idp.protocol import Prompt, Scope
 from idp.relying_parties import RelyingParty
 from trust_lists.vocabulary import AssuranceLevel
@@ -47,6 +47,8 @@ class Login:
     hinted_person: bool = True
     """False when an `id_token_hint` names somebody else than who is signed in."""
     earlier_consent: ConsentRecord | None = None
+    identity: Identity | None = None
+    """What the upstream told, when that was in this very request; else it is read when it is needed."""
 
 
 @dataclass(frozen=True, slots=True)

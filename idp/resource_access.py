@@ -18,6 +18,7 @@ from idp.deps import IdpDeps
 from idp.errors import InsufficientScope, InsufficientUserAuthentication, InvalidDpopProof, InvalidRequest, InvalidToken
 from idp.model import Grant
 from idp.proof.dpop import DpopProof, verify_proof
+from idp.relying_parties import RelyingParty
 from idp.resources import serves
 from idp.tokens.access_tokens import AccessToken
 from trust_lists.vocabulary import AssuranceLevel
@@ -38,6 +39,8 @@ class Access:
 
     token: AccessToken
     grant: Grant
+    owner: RelyingParty
+    """The relying party that the grant was given to; who presents a token may act for it (`token.client_id`)."""
 
 
 def read_presented(request: Request, *, in_body: str | None = None) -> Presented | None:
@@ -79,13 +82,13 @@ class ResourceAccess:
         if not serves(token.audience, resource, self._deps.config):
             raise InvalidToken("The access token is for another resource")
         # 3 its grant stands
-        grant = await self._deps.store.load_grant(token.grant, at=at)
-        if grant is None:
+        loaded = await self._deps.store.load_access(token.grant, at=at)
+        if loaded is None:
             raise InvalidToken("The access token was revoked")
         # 4 it carries the scope
         if scope not in token.scope:
             raise InsufficientScope(f"The access token does not carry the scope {scope}")
-        return Access(token, grant)
+        return Access(token, *loaded)
 
     async def standing(self, token: str) -> Access:
         """Return a token that stands, whoever holds it: for introspection, revocation.
@@ -95,10 +98,10 @@ class ResourceAccess:
         """
         at = self._deps.clock()
         verified = self._deps.access_tokens.verify(token, at=at)
-        grant = await self._deps.store.load_grant(verified.grant, at=at)
-        if grant is None:
+        loaded = await self._deps.store.load_access(verified.grant, at=at)
+        if loaded is None:
             raise InvalidToken("The access token was revoked")
-        return Access(verified, grant)
+        return Access(verified, *loaded)
 
     def check_level(self, token: AccessToken, *, acr: str, max_age: timedelta) -> None:
         """Check how strong and how fresh the sign-in behind a token is.

@@ -53,6 +53,7 @@ class StartedSession:
     """A sign-in as it was kept, with the person's standing consent for the portal that asks."""
 
     sign_in: SignIn
+    identity: Identity
     earlier_consent: ConsentRecord | None
 
 
@@ -282,6 +283,10 @@ class GrantStore(Protocol):
 
     async def save_own_grant(self, grant: Grant, *, uses: Sequence[ReplayUse]) -> bool:
         """Remember the uses and keep a relying party's own grant; False when a use was a replay."""
+        ...
+
+    async def load_access(self, grant: str, *, at: datetime) -> tuple[Grant, RelyingParty] | None:
+        """Return a grant that stands with the relying party that it was given to, in one read."""
         ...
 
     async def load_grant(self, grant: str, *, at: datetime, generation: int | None = None) -> Grant | None:

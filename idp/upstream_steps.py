@@ -128,7 +128,8 @@ async def _sign_in(desk: LoginDesk, visit: Visit, login: Login, assertion: Upstr
         method=signed_in.session_method,
     )
     advanced = replace(transaction, version=transaction.version + 1)
-    return desk.judgeable(LoadedLogin(advanced, login.relying_party, signed_in, kept.earlier_consent))
+    judged = desk.judgeable(LoadedLogin(advanced, login.relying_party, signed_in, kept.earlier_consent))
+    return replace(judged, identity=kept.identity)
 
 
 async def _refused(desk: LoginDesk, visit: Visit, login: Login, connector: str, error: UpstreamError) -> Response:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from idp.browser import read_form
 from idp.deps import IdpDeps
-from idp.errors import IdpError, InsufficientScope, InvalidToken, ProtocolError
+from idp.errors import IdpError, InsufficientScope, ProtocolError
 from idp.jose.compact import sign_compact
 from idp.jose.encryption import encrypt_for
 from idp.oauth_responses import bearer_error, json_response, jwt_response, oauth_error
@@ -42,7 +42,7 @@ class UserinfoRoutes:
             )
             if access.token.act is not None:
                 raise InsufficientScope("This access token does not tell who the person is")
-            response = await self._answer(access)
+            response = self._answer(access)
         except ProtocolError as error:
             return bearer_error(error, scope=Scope.OPENID.value, presented=presented)
         except IdpError as error:
@@ -56,12 +56,9 @@ class UserinfoRoutes:
             return read_presented(request)
         return read_presented(request, in_body=(await read_form(request, self._deps.config)).get("access_token"))
 
-    async def _answer(self, access: Access) -> Response:
-        grant = access.grant
+    def _answer(self, access: Access) -> Response:
+        grant, party = access.grant, access.owner
         claims = {"sub": grant.subject, **grant.userinfo_claims}
-        party = await self._deps.store.load_client(grant.client_id)
-        if party is None:
-            raise InvalidToken("The access token was revoked")
         if party.userinfo_alg is None and party.userinfo_encryption is None:
             return json_response(claims)
         return jwt_response(self._jwt(claims, party), "application/jwt")

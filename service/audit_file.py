@@ -102,13 +102,16 @@ def audit_version(path: Path) -> int | None:
     return int(version)
 
 
-def open_for_writing(path: Path) -> sqlite3.Connection:
-    """Return a connection whose COMMIT returns when the data is on disk (WAL, synchronous=FULL)."""
+def open_for_writing(path: Path, *, waits: bool = True) -> sqlite3.Connection:
+    """Return a connection whose COMMIT returns when the data is on disk (WAL, synchronous=FULL).
+
+    With `waits=False` it does not wait, nor copy the log back: `disk_barrier` and `wal_checkpoints` do.
+    """
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.execute("PRAGMA busy_timeout=5000")
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    connection.execute(f"PRAGMA synchronous={'FULL' if waits else 'NORMAL'}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={4000 if waits else 0}")
     return connection
 
 

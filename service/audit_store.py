@@ -30,15 +30,26 @@ T = TypeVar("T")
 class AuditLog:
     """The service's audit trail over its own file; `start` before use, `stop` signs a last checkpoint."""
 
-    def __init__(self, path: Path, keys: KeyRing, clock: Clock) -> None:
+    def __init__(self, path: Path, keys: KeyRing, clock: Clock, *, beside: Sequence[Path] = ()) -> None:
+        """Name the file.
+
+        Args:
+            path: the audit file.
+            keys: the ring whose audit key signs checkpoints.
+            clock: the time.
+            beside: databases in WAL mode whose commits are on disk when an event is: an answer never tells of what may be lost.
+        """
         self._path = path
+        self._beside = tuple(beside)
         self._keys = keys
         self._clock = clock
         self._writer: AuditWriter | None = None
 
     async def start(self) -> None:
-        """Start the thread that appends."""
-        self._writer = AuditWriter(self._path, lambda: self._keys.jwt_keys("audit").current(), self._clock)
+        """Start taking events."""
+        self._writer = AuditWriter(
+            self._path, lambda: self._keys.jwt_keys("audit").current(), self._clock, beside=self._beside
+        )
 
     async def stop(self) -> None:
         """Append what waits, sign a checkpoint, stop."""

@@ -1,26 +1,26 @@
-"""Appending to the audit log: one thread, one statement and one wait for the disk for all events that wait together.
+"""Appending to the audit log: in the event loop, one statement a request; the wait for the disk is shared.
 
-Owns:    the thread, the chain's head in memory, groups, when a checkpoint is due. Leaves hashing to `audit_log`.
-Rules:   1 a batch is told to be durable only when its COMMIT has returned (synchronous=FULL); a batch is appended whole or not at all
-         2 what came while the disk was busy is the next group: one hop and one INSERT a group, few turns of Python's lock
+Owns:    the one writing connection, the chain's head in memory, when a checkpoint is due. Leaves hashing to `audit_log`, the disk to
+         `disk_barrier`, copying the log back to `wal_checkpoints`.
+Rules:   1 a batch is appended whole or not at all, and told to be durable only when a sync that began after its commit has returned
+         2 nothing is written between two events of a batch, for the loop does not turn while it is appended
          3 after a failure the head is read again from the file, never trusted
          4 a checkpoint is signed every `CHECKPOINT_EVERY` entries and at the end
 """
 
 import asyncio
 import contextlib
-import queue
 import sqlite3
-import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from joserfc.jwk import ECKey
 
 from service.audit_file import open_for_writing
 from service.audit_log import EMPTY, Head, entry_hash, sign_checkpoint
+from service.disk_barrier import DiskBarrier
 from service.errors import ServiceError, ServiceUnavailable
+from service.wal_checkpoints import WalCheckpoints
 from trust_lists.clock import Clock
 
 CHECKPOINT_EVERY = 1000
@@ -32,103 +32,82 @@ UnlinkedEntry = tuple[int, str, str, str, str]
 """at_us, event, outcome, correlation, canonical detail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What waits to be appended together; none of it for a checkpoint alone."""
-
-    entries: Sequence[UnlinkedEntry]
-    done: "asyncio.Future[Head]"
-
-
 class AuditWriter:
-    """The thread; `put` from the event loop that made it."""
+    """The writing end; used from the event loop that made it."""
 
-    def __init__(self, path: Path, key: Callable[[], ECKey], clock: Clock) -> None:
+    def __init__(self, path: Path, key: Callable[[], ECKey], clock: Clock, *, beside: Sequence[Path] = ()) -> None:
+        """Open the log.
+
+        Args:
+            path: the audit file.
+            key: the key that signs checkpoints now.
+            clock: the time.
+            beside: other databases in WAL mode whose commits must be on disk when an event is told to be.
+        """
         self._path = path
         self._key = key
         self._clock = clock
-        self._loop = asyncio.get_running_loop()
-        self._inbox: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._beside = tuple(beside)
+        self._head: Head | None = None
         self._waiting = 0
         self._closed = False
-        self._head: Head | None = None
-        self._ended: asyncio.Future[None] = self._loop.create_future()
-        self._thread = threading.Thread(target=self._run, name="audit-log", daemon=True)
-        self._thread.start()
+        self._connection: sqlite3.Connection | None = None
+        self._barrier: DiskBarrier | None = None
+        self._checkpoints: WalCheckpoints | None = None
 
-    def put(self, entries: Sequence[UnlinkedEntry]) -> "asyncio.Future[Head]":
-        """Hand over a batch, or with nothing in it ask for a checkpoint; the future has the head when it is on disk.
+    async def put(self, entries: Sequence[UnlinkedEntry]) -> Head:
+        """Append a batch, or with nothing in it sign a checkpoint; return the head when it is on disk.
 
         Raises:
-            ServiceUnavailable: too many wait already, or the log is closed.
+            ServiceUnavailable: the log is closed, cannot be written, or too many wait for the disk.
         """
         if self._closed or self._waiting >= MAX_WAITING:
             raise ServiceUnavailable("the audit log is closed" if self._closed else "the audit log does not keep up")
-        done: asyncio.Future[Head] = self._loop.create_future()
+        head, barrier = self._append(entries)
         self._waiting += 1
-        self._inbox.put(Batch(entries, done))
-        return done
+        try:
+            await barrier.wait()
+        finally:
+            self._waiting -= 1
+        return head
 
     async def close(self) -> None:
-        """Append what waits, sign a checkpoint, end the thread."""
-        if not self._closed:
-            self._closed = True
-            self._inbox.put(None)
-        await asyncio.shield(self._ended)
-        self._thread.join()
+        """Sign a checkpoint, wait for the disk, close the file."""
+        if self._closed:
+            return
+        with contextlib.suppress(ServiceError):
+            await self.put(())
+        self._closed = True
+        if self._barrier is not None:
+            await self._barrier.close()
+        if self._checkpoints is not None:
+            await asyncio.to_thread(self._checkpoints.close)
+        if self._connection is not None:
+            self._connection.close()
 
-    def _run(self) -> None:
+    def _append(self, entries: Sequence[UnlinkedEntry]) -> tuple[Head, DiskBarrier]:
         try:
-            connection = open_for_writing(self._path)
-        except sqlite3.Error:
-            connection = None
-        try:
-            while (group := self._next_group()) is not None:
-                self._answer(connection, group)
-            if connection is not None:
-                with contextlib.suppress(sqlite3.Error, ServiceError):
-                    self._checkpoint(connection)
-        finally:
-            if connection is not None:
-                connection.close()
-            self._tell(self._ended.set_result, None)
-
-    def _next_group(self) -> list[Batch] | None:
-        """Wait for a batch, and take along what else is there; None at the end."""
-        first = self._inbox.get()
-        if first is None:
-            return None
-        group, size = [first], len(first.entries)
-        while size < MAX_GROUP:
-            try:
-                batch = self._inbox.get_nowait()
-            except queue.Empty:
-                break
-            if batch is None:
-                self._inbox.put(None)
-                break
-            group.append(batch)
-            size += len(batch.entries)
-        return group
-
-    def _answer(self, connection: sqlite3.Connection | None, group: list[Batch]) -> None:
-        """Append the group and tell who waits; then sign a checkpoint, if one is due or asked for."""
-        asked = [batch for batch in group if not batch.entries]
-        due = False
-        try:
-            if connection is None:
-                raise sqlite3.OperationalError("the audit log could not be opened")
-            due = self._append(connection, [entry for batch in group for entry in batch.entries])
-            self._tell(self._settle, [batch for batch in group if batch.entries], self._head, None)
-            group = asked
-            if due or asked:
+            connection, barrier = self._opened()
+            due = self._insert(connection, entries) or not entries
+            if due:
                 self._checkpoint(connection)
-            self._tell(self._settle, asked, self._head, None)
-        except Exception as error:  # noqa: BLE001 - whoever waits must learn it, and the thread must live
+        except (sqlite3.Error, ServiceError) as error:
             self._head = None
-            self._tell(self._settle, group, None, error)
+            raise ServiceUnavailable("the audit log cannot be written now") from error
+        if self._checkpoints is not None:
+            self._checkpoints.note_commit()
+        return self._head or EMPTY, barrier
 
-    def _append(self, connection: sqlite3.Connection, entries: list[UnlinkedEntry]) -> bool:
+    def _opened(self) -> tuple[sqlite3.Connection, DiskBarrier]:
+        """Open at the first use, again after a failure."""
+        if self._connection is None:
+            self._connection = open_for_writing(self._path, waits=False)
+        if self._barrier is None:
+            self._barrier = DiskBarrier((self._path, *self._beside))
+            self._checkpoints = WalCheckpoints(self._path)
+        return self._connection, self._barrier
+
+    def _insert(self, connection: sqlite3.Connection, entries: Sequence[UnlinkedEntry]) -> bool:
         """Append all entries by one statement; tell whether a checkpoint is due."""
         head = self._head or stored_head(connection)
         seq, prev = head.seq, head.hash
@@ -150,22 +129,6 @@ class AuditWriter:
                 "INSERT OR IGNORE INTO audit_checkpoints (seq, checkpoint) VALUES (?, ?)",
                 (head.seq, sign_checkpoint(head, self._key(), at=self._clock())),
             )
-
-    def _settle(self, group: list[Batch], head: Head | None, error: Exception | None) -> None:
-        self._waiting -= len(group)
-        for batch in group:
-            if batch.done.done():
-                continue
-            if head is not None:
-                batch.done.set_result(head)
-            else:
-                refusal = ServiceUnavailable("the audit log cannot be written now")
-                refusal.__cause__ = error
-                batch.done.set_exception(refusal)
-
-    def _tell(self, call: Callable[..., object], *arguments: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is gone, and with it whoever waited
-            self._loop.call_soon_threadsafe(call, *arguments)
 
 
 def stored_head(connection: sqlite3.Connection) -> Head:

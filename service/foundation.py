@@ -62,7 +62,7 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
         cipher=ring.personal_data_cipher(),
         keys=ring.jwt_keys,
         http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),
-        audit=AuditLog(settings.audit_path, ring, clock),
+        audit=AuditLog(settings.audit_path, ring, clock, beside=(settings.database_path,)),
         metrics=Metrics(),
         render=PageRenderer([ROOT / name for name in PACKAGES], demo=settings.mode is Mode.DEMO),
         trust_list=_trust_list(settings, clock),

@@ -131,7 +131,8 @@ class SqlLogins:
             consent = await work.fetch_row(
                 f"SELECT {_CONSENT_OF.format(person='$1', client='$2')}", kept.person, transaction.request.client_id
             )
-        return StartedSession(kept, None if consent is None else _consent(consent[0]))
+        identity = identity_of(assertion, person=kept.person)
+        return StartedSession(kept, identity, None if consent is None else _consent(consent[0]))
 
     async def save_permit(self, transaction: LoginTransaction, sign_in: SignIn, *, handle_hash: str) -> bool:
         """Keep permit evidence in the session, and advance the login."""

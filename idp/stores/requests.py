@@ -125,11 +125,13 @@ class SqlRequests:
         status, grant_id, interval_s, polled_at_us, expires_at_s = row
         if expires_at_s <= seconds(at):
             return PollOutcome.EXPIRED
+        if status in {"denied", "approved"}:
+            # whoever removes the row has the answer: two polls at the same instant may both have read it
+            if await work.execute("DELETE FROM idp_decoupled WHERE id = $1", identifier) != 1:
+                return PollOutcome.UNKNOWN
         if status == "denied":
-            await work.execute("DELETE FROM idp_decoupled WHERE id = $1", identifier)
             return PollOutcome.DENIED
         if status == "approved":
-            await work.execute("DELETE FROM idp_decoupled WHERE id = $1", identifier)
             grant = await work.fetch_row(
                 "SELECT g.sealed FROM idp_grants g WHERE g.grant_id = $1 AND " + STANDS.format(now="$2"),
                 grant_id,

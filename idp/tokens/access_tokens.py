@@ -24,6 +24,7 @@ from idp.records import dump_record, load_record
 from idp.resources import resources_of
 
 MAX_TOKEN_CHARS = 8_192
+MINTED_KEPT = 2_048
 _OPAQUE = "at."
 _PURPOSE = "idp.access_token"
 
@@ -60,15 +61,21 @@ class AccessTokens:
         self._keys = keys
         self._cipher = cipher
         self._config = config
+        self._minted: dict[str, AccessToken] = {}
+        """What this process minted last, byte for byte: its own signature need not be verified again."""
 
     def mint(self, token: AccessToken, *, opaque: bool) -> str:
         """Return the token in the form that the relying party registered."""
         if opaque:
             sealed = self._cipher.seal(dump_record(token), purpose=_PURPOSE)
-            return _OPAQUE + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
-        return sign_compact(
-            self._keys.current("ES256"), "ES256", "at+jwt", access_token_claims(token, self._config.issuer)
-        )
+            minted = _OPAQUE + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        else:
+            claims = access_token_claims(token, self._config.issuer)
+            minted = sign_compact(self._keys.current("ES256"), "ES256", "at+jwt", claims)
+        if len(self._minted) >= MINTED_KEPT:
+            del self._minted[next(iter(self._minted))]  # the oldest: a dict keeps its order
+        self._minted[minted] = token
+        return minted
 
     def verify(self, presented: str, *, at: datetime) -> AccessToken:
         """Accept an access token that comes back (RFC 9068 cl. 4).
@@ -78,10 +85,13 @@ class AccessTokens:
         """
         if len(presented) > MAX_TOKEN_CHARS:
             raise InvalidToken
-        token = self._open(presented) if presented.startswith(_OPAQUE) else self._verify_jwt(presented)
+        token = self._minted.get(presented) or self._accept(presented)
         if at >= token.expires_at:
             raise InvalidToken("The access token has expired")
         return token
+
+    def _accept(self, presented: str) -> AccessToken:
+        return self._open(presented) if presented.startswith(_OPAQUE) else self._verify_jwt(presented)
 
     def _open(self, presented: str) -> AccessToken:
         encoded = presented.removeprefix(_OPAQUE)
