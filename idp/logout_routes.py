@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.authorization_response import response_location
-from idp.browser import Visit, read_form, read_visit, redirect
+from idp.browser import Visit, drop_cookie, read_form, read_visit, redirect
 from idp.deps import IdpDeps
 from idp.errors import MalformedRequest
 from idp.identity import session_identifier
@@ -143,8 +143,7 @@ class LogoutRoutes:
         return self._page(visit, "done") if then is None else redirect(then)
 
     def _signed_out(self, response: Response) -> Response:
-        config = self._deps.config
-        response.delete_cookie(config.session_cookie, path="/", secure=config.secure, httponly=True, samesite="lax")
+        drop_cookie(response, self._deps.config.session_cookie, self._deps.config)
         return response
 
     def _page(

@@ -23,7 +23,7 @@ from idp.deps import IdpDeps
 from idp.errors import InvalidClientMetadata, InvalidToken
 from idp.hashes import hash_token
 from idp.oauth_responses import NO_STORE, answered, json_response
-from idp.proof.software_statements import apply_software_statement
+from idp.proof.software_statements import MEMBER, join_software_statement, verify_software_statement
 from idp.protocol import ClientAuthMethod, GrantType, Scope
 from idp.rate_limits import RateLimiter
 from idp.relying_parties import (
@@ -119,7 +119,9 @@ class RegistrationRoutes:
     ) -> tuple[RelyingParty, str | None]:
         """Return the relying party and its new secret, if it needs one."""
         deps = self._deps
-        stated, proved = apply_software_statement(document, deps.config, at=deps.clock())
+        at, statement = deps.clock(), document.get(MEMBER)
+        stated = join_software_statement(document, deps.config, at=at)
+        proved = frozenset(() if statement is None else verify_software_statement(statement, deps.config, at=at))
         members = {name: value for name, value in stated.items() if name not in _IGNORED}
         members.setdefault("token_endpoint_auth_method", ClientAuthMethod.CLIENT_SECRET_BASIC.value)  # RFC 7591 cl. 2
         party = parse_registration(members, client_id=client_id)

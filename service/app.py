@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from idp.app_routes import build_routes as build_idp_routes
 from idp.authorisations import IdpAuthorisations
@@ -26,6 +27,8 @@ from idp.deps import IdpDeps
 from idp.logout_delivery import deliver_forever
 from idp.stores.sql_store import SqlStore
 from idp.upstream import Connector
+from service.audited_answers import AuditedAnswers
+from service.door_table import DoorTable
 from service.error_pages import build_error_handler
 from service.errors import SettingsRefused
 from service.foundation import PACKAGES, ROOT, Foundation, build_foundation
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from service.permit_part import PermitPart
 
 
-def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now) -> tuple[Starlette, Starlette]:
+def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now) -> tuple[ASGIApp, Starlette]:
     """Build the public application and the operators' one.
 
     Raises:
@@ -58,6 +61,7 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
     permit = _permit_part(base) if "liveness" in parts else None
     connectors, iam_smart = _connectors(base) if "idp" in parts else ({}, None)
     idp = _idp_deps(base, connectors, permit) if "idp" in parts else None
+    idp_routes = [] if idp is None else build_idp_routes(idp)
     authorisations = None if idp is None else IdpAuthorisations(idp)
     signing = (
         build_signing_part(base, authorisations, iam_smart, lambda: _ca_certificates(base))
@@ -78,7 +82,7 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
                 if base.trust_list is None or "trust-lists" not in parts
                 else build_trust_list_routes(base.trust_list)
             ),
-            *([] if idp is None else build_idp_routes(idp)),
+            *idp_routes,
         ],
     )
     for part in (permit, signing):
@@ -87,8 +91,9 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
     handler = build_error_handler(base.render)
     for error in (*DOMAIN_ERRORS, HTTPException, Exception):
         app.add_exception_handler(error, handler)
-    app.add_middleware(RequestTelemetry, metrics=base.metrics)
-    return app, build_management(base.metrics, base.audit)
+    doors = DoorTable(app, routes=idp_routes, on_error=handler, expansions={"connector": tuple(connectors)})
+    public = RequestTelemetry(AuditedAnswers(doors, append=base.audit.append), metrics=base.metrics)
+    return public, build_management(base.metrics, base.audit)
 
 
 def check_parts(settings: Settings, parts: frozenset[str]) -> None:

@@ -2,7 +2,7 @@
 
 Owns:    `AuditLog`, which is the `AuditTrail` of all packages, and the reading of the file. Leaves appending to `audit_writer`,
          hashing and verification to `audit_log`.
-Rules:   1 `record` and `record_all` return only when their entries are on disk
+Rules:   1 outside a request `record` and `record_all` return only when their entries are on disk; inside one, its answer waits for that
          2 an event that cannot be an entry is refused to its maker, before it can spoil a group
 """
 
@@ -18,6 +18,7 @@ from joserfc.jwk import KeySet
 from service.audit_file import open_read_only
 from service.audit_log import Entry, Head, Verified, canonical_detail, microseconds, read_checkpoint, verify_log
 from service.audit_writer import MAX_GROUP, AuditWriter, UnlinkedEntry
+from service.audited_answers import gathered
 from service.errors import ServiceUnavailable
 from service.key_ring import KeyRing
 from trust_lists.audit_trail import AuditEvent, AuditValue
@@ -48,9 +49,8 @@ class AuditLog:
     async def record(
         self, event: str, *, correlation: str, outcome: str = "ok", detail: Mapping[str, AuditValue] | None = None
     ) -> None:
-        """Append one event; returns when it is durable (see `trust_lists.audit_trail.AuditTrail`)."""
-        at_us = microseconds(self._clock())
-        await self._running().put((_unlinked(at_us, event, outcome, correlation, detail),))
+        """Append one event; it is durable when this returns, or when the answer of the request that it belongs to leaves."""
+        await self._take([_unlinked(microseconds(self._clock()), event, outcome, correlation, detail)])
 
     async def record_all(self, events: Sequence[AuditEvent]) -> None:
         """Append the events of one request, in order, all or none; returns when they are durable.
@@ -63,8 +63,24 @@ class AuditLog:
         if not events:
             return
         at_us = microseconds(self._clock())
-        entries = [_unlinked(at_us, each.event, each.outcome, each.correlation, each.detail) for each in events]
-        await self._running().put(entries)
+        await self._take([_unlinked(at_us, each.event, each.outcome, each.correlation, each.detail) for each in events])
+
+    async def append(self, entries: list[UnlinkedEntry]) -> None:
+        """Append what a request gathered; returns when it is durable.
+
+        Raises:
+            ServiceUnavailable: it cannot be kept.
+        """
+        for start in range(0, len(entries), MAX_GROUP):
+            await self._running().put(entries[start : start + MAX_GROUP])
+
+    async def _take(self, entries: list[UnlinkedEntry]) -> None:
+        """Leave events to the answer of the present request (`audited_answers`); outside one, append them now."""
+        events, writer = gathered.get(), self._running()
+        if events is not None and events.open:
+            events.entries += entries
+        else:
+            await writer.put(entries)
 
     async def checkpoint(self) -> Head:
         """Sign the present head and keep the signature; return the head."""

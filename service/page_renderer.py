@@ -10,7 +10,7 @@ Spec:    OpenID Connect Core cl. 3.1.2.1 (ui_locales); RFC 9110 cl. 12.5.4; CSP 
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -64,6 +64,7 @@ class PageRenderer:
             loader=FileSystemLoader([folder / "pages" for folder in packages if (folder / "pages").is_dir()]),
             autoescape=select_autoescape(default=True),
             undefined=StrictUndefined,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -90,13 +91,13 @@ class PageRenderer:
             **context,
             "_": translate,
             "language": language,
-            "languages": [(code, name, _with_language(request, code)) for code, name in LANGUAGES.items()],
+            "languages": _language_links(request),
             "demo": self._demo,
         }
         html = self._environment.get_template(template).render(shown)
         response = HTMLResponse(html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context)})
         response.headers["Content-Language"] = language
-        if request.query_params.get("lang") in LANGUAGES:
+        if _asked_language(request) in LANGUAGES:
             response.set_cookie(
                 LANGUAGE_COOKIE,
                 language,
@@ -120,7 +121,7 @@ def _origins(value: object) -> list[str]:
 
 def choose_language(request: Request, ui_locales: object = None) -> str:
     """Return one of `LANGUAGES` for this reader (rule 1; a `lang` in the address is a choice just made)."""
-    for chosen in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    for chosen in (_asked_language(request), request.cookies.get(LANGUAGE_COOKIE)):
         if chosen in LANGUAGES:
             return str(chosen)
     asked = str(ui_locales).split() if isinstance(ui_locales, str) else []
@@ -132,6 +133,10 @@ def choose_language(request: Request, ui_locales: object = None) -> str:
     return DEFAULT_LANGUAGE
 
 
+def _asked_language(request: Request) -> str | None:
+    return request.query_params.get("lang") if b"lang=" in request.scope["query_string"] else None
+
+
 def static_routes(packages: Mapping[str, Path]) -> list[Mount]:
     """Return the mounts that serve each package's `pages/static` folder under /static/<package>."""
     return [
@@ -141,10 +146,13 @@ def static_routes(packages: Mapping[str, Path]) -> list[Mount]:
     ]
 
 
-def _with_language(request: Request, language: str) -> str:
-    """Return this page's own address with another language; a page shown by POST falls back to its path alone."""
-    pairs = [(name, value) for name, value in parse_qsl(request.url.query) if name not in NOT_REPEATED]
-    return f"{request.url.path}?{urlencode([*pairs, ('lang', language)])}"
+def _language_links(request: Request) -> list[tuple[str, str, str]]:
+    """Return this page's own address in each language; a page shown by POST falls back to its path alone."""
+    query = request.scope["query_string"].decode("ascii", "replace")
+    pairs = [(name, value) for name, value in parse_qsl(query) if name not in NOT_REPEATED]
+    path, rest = quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._"), urlencode(pairs)
+    start = f"{path}?{rest}&lang=" if rest else f"{path}?lang="
+    return [(code, name, start + code) for code, name in LANGUAGES.items()]
 
 
 def _catalogue(packages: Sequence[Path], language: str) -> dict[str, str]:

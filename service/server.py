@@ -8,6 +8,7 @@ import asyncio
 import socket
 
 import uvicorn
+import uvloop
 from starlette.types import ASGIApp
 
 from service.errors import ServiceUnavailable
@@ -25,6 +26,8 @@ def listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # inherited by every connection: an answer's head and body leave at once, not after the caller's delayed acknowledgement
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listener.bind((host, port))
         listener.listen(MAX_BACKLOG)
@@ -37,7 +40,8 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(public: ASGIApp, public_socket: socket.socket, management: ASGIApp, management_socket: socket.socket) -> None:
     """Serve both applications until a signal; the public one's lifespan starts and stops what they share."""
-    asyncio.run(_serve(public, public_socket, management, management_socket))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(public, public_socket, management, management_socket))
 
 
 async def _serve(

@@ -13,13 +13,13 @@ import binascii
 from collections.abc import Mapping
 from typing import Final
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, OKPKey, RSAKey, import_key
 
 from idp.errors import JoseRefused
+from idp.jose.certificates import key_of_certificate, load_certificate
 
 _KINDS: Final[Mapping[tuple[str, str | None], frozenset[str]]] = {
     ("EC", "P-256"): frozenset({"sig", "enc"}),
@@ -46,15 +46,7 @@ def parse_public_key(member: object) -> Key:
         key = import_key(member)
         public_key_of(key)  # a point that is not on its curve does not load
         _check_certificate(key, member)
-    except (
-        JoseError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        UnsupportedAlgorithm,
-        x509.InvalidVersion,
-    ) as error:
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm) as error:
         raise JoseRefused("a key cannot be read") from error
     return key
 
@@ -103,8 +95,8 @@ def _check_certificate(key: Key, member: Mapping[str, object]) -> None:
     if not isinstance(chain, list) or not 1 <= len(chain) <= 5 or not all(isinstance(one, str) for one in chain):
         raise JoseRefused("x5c must hold 1 to 5 certificates")
     try:
-        certificate = x509.load_der_x509_certificate(base64.b64decode(chain[0], validate=True))
+        der = base64.b64decode(chain[0], validate=True)
     except (binascii.Error, ValueError) as error:
         raise JoseRefused("x5c cannot be read") from error
-    if certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != public_key_of(key):
+    if key_of_certificate(load_certificate(der)) != public_key_of(key):
         raise JoseRefused("x5c is the certificate of another key")

@@ -23,27 +23,17 @@ from typing import Final, Protocol
 from urllib.parse import unquote
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from idp.config import IdpConfig
-from idp.errors import InvalidClient
+from idp.errors import InvalidClient, JoseRefused
+from idp.jose.certificates import BAD_CERTIFICATE, key_of_certificate, load_certificate
 from idp.jose.public_keys import public_key_of
 from idp.registration_values import RelyingParty, TlsSubject, TlsSubjectKind
 
 MAX_HEADER_CHARS: Final = 16_384
 _FIELD: Final = re.compile(r":([A-Za-z0-9+/]{1,16000}={0,2}):")  # RFC 9440 cl. 2.1: a byte sequence of RFC 8941
 _PEM: Final = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]{1,16000})-----END CERTIFICATE-----\s*")
-_BAD_CERTIFICATE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.ExtensionNotFound,
-    x509.UnsupportedGeneralNameType,
-)
 
 
 class HeaderList(Protocol):
@@ -85,7 +75,13 @@ def read_client_certificate(headers: HeaderList, peer_host: str, config: IdpConf
         return None
     if len(values) > 1 or len(values[0]) > MAX_HEADER_CHARS:
         raise InvalidClient
-    return _certificate(_der(values[0], config.mtls_header))
+    der = _der(values[0], config.mtls_header)
+    try:
+        certificate = load_certificate(der)
+    except JoseRefused as refusal:
+        raise InvalidClient from refusal
+    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode("ascii")
+    return ClientCertificate(der, thumbprint, certificate)
 
 
 def verify_tls_client(
@@ -101,7 +97,7 @@ def verify_tls_client(
     try:
         _check_path(certificate.certificate, anchors, at)
         names_it = _names(certificate.certificate, party.tls_subject)
-    except (VerificationError, *_BAD_CERTIFICATE) as error:
+    except (VerificationError, *BAD_CERTIFICATE) as error:
         raise InvalidClient from error
     if not names_it:
         raise InvalidClient
@@ -119,9 +115,9 @@ def verify_self_signed_client(
     if certificate is None:
         raise InvalidClient
     try:
-        shown = certificate.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        shown = key_of_certificate(certificate.certificate)
         dates = certificate.certificate.not_valid_before_utc, certificate.certificate.not_valid_after_utc
-    except _BAD_CERTIFICATE as error:
+    except (JoseRefused, *BAD_CERTIFICATE) as error:
         raise InvalidClient from error
     if not dates[0] <= at <= dates[1]:
         raise InvalidClient
@@ -156,15 +152,6 @@ def _der(value: str, header: str) -> bytes:
         return base64.b64decode("".join(match[1].split()), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidClient from error
-
-
-def _certificate(der: bytes) -> ClientCertificate:
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-    except _BAD_CERTIFICATE as error:
-        raise InvalidClient from error
-    thumbprint = base64.urlsafe_b64encode(hashlib.sha256(der).digest()).rstrip(b"=").decode("ascii")
-    return ClientCertificate(der, thumbprint, certificate)
 
 
 def _check_path(certificate: x509.Certificate, anchors: bytes, at: datetime) -> None:

@@ -23,11 +23,11 @@ STANDS = (
     "g.revoked_at_s IS NULL AND g.expires_at_s > {now} AND EXISTS (SELECT 1 FROM idp_clients c"
     " WHERE c.client_id = g.client_id AND c.created_at_s <= g.created_at_s)"
 )
-_SPEND_CODE = (
+SPEND_CODE = (
     "UPDATE idp_grants AS g SET code_spent_at_us = $1 WHERE g.grant_id = $2 AND g.client_id = $3 AND g.code_hash = $4"
     " AND g.code_spent_at_us IS NULL AND g.code_expires_at_us > $1 AND " + STANDS.format(now="$5") + " RETURNING sealed"
 )
-_SPEND_REFRESH = (
+SPEND_REFRESH = (
     "UPDATE idp_grants AS g SET refresh_generation = g.refresh_generation + $1 WHERE g.grant_id = $2 AND g.client_id = $3"
     " AND g.refresh_generation = $4 AND " + STANDS.format(now="$5") + " RETURNING sealed, refresh_generation"
 )
@@ -68,7 +68,7 @@ class SqlGrants:
             if not await insert_uses(work, uses):
                 work.abandon()
                 return Replayed()
-            row = await work.fetch_row(_SPEND_CODE, microseconds(at), grant, client_id, code_hash, seconds(at))
+            row = await work.fetch_row(SPEND_CODE, microseconds(at), grant, client_id, code_hash, seconds(at))
             if row is None:
                 return await self._explain_code(work, grant, code_hash, client_id, at)
         return Redeemed(self._open_grant(row[0], grant))
@@ -81,7 +81,7 @@ class SqlGrants:
             if not await insert_uses(work, uses):
                 work.abandon()
                 return Replayed()
-            row = await work.fetch_row(_SPEND_REFRESH, int(rotate), grant, client_id, generation, seconds(at))
+            row = await work.fetch_row(SPEND_REFRESH, int(rotate), grant, client_id, generation, seconds(at))
             if row is None:
                 return await self._explain_refresh(work, grant, generation, client_id, at)
         return Redeemed(self._open_grant(row[0], grant), int(row[1]))

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
@@ -316,6 +316,7 @@ json_values = st.recursive(
 NAMES = sorted({name for name in registration_document(parse(**{m: v for m, (v, _, _) in WELL_FORMED.items()})) | BASE})
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(NAMES), json_values, max_size=4))
 def test_any_value_is_taken_or_refused_in_the_standards_words(changes: dict) -> None:
     try:
@@ -326,6 +327,7 @@ def test_any_value_is_taken_or_refused_in_the_standards_words(changes: dict) -> 
         assert parse_registration(registration_document(party), client_id="bank") == party
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["kty", "crv", "x", "y", "n", "e", "kid", "use", "alg", "x5c", "key_ops"]), json_values

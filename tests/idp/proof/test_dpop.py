@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
@@ -230,12 +230,14 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(st.text(), st.binary().map(lambda data: data.decode("latin-1"))), max_size=2))
 def test_any_headers_are_refused(proofs: list[str]) -> None:
     with pytest.raises(InvalidDpopProof):
         verify(*proofs)
 
 
+@settings(deadline=None)
 @given(
     header=st.dictionaries(st.sampled_from(["typ", "alg", "jwk", "kid", "crit"]), json_values, min_size=1),
     members=st.dictionaries(
@@ -250,6 +252,7 @@ def test_any_key_and_header_are_taken_or_refused(header: dict, members: dict) ->
             assert refusal.code == "invalid_dpop_proof"
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["jti", "htm", "htu", "iat", "ath", "nonce"]), json_values, min_size=1))
 def test_any_claims_are_taken_or_refused(claims: dict) -> None:
     made = signed(HOLDER.key, {"typ": "dpop+jwt", "alg": "ES256", "jwk": HOLDER.key.as_dict(private=False)}, claims)
@@ -261,6 +264,7 @@ def test_any_claims_are_taken_or_refused(claims: dict) -> None:
         assert refusal.description
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=60))
 def test_any_uri_is_normalised_or_refused(text: str) -> None:
     for uri in (text, f"https://{text}", f"https://login.test/{text}"):

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 from starlette.datastructures import Headers
@@ -183,6 +183,7 @@ def test_key_for_encryption_does_not_authenticate() -> None:
 DER = LEAF.public_bytes(Encoding.DER)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["client-cert", "x-ssl-client-cert"]), st.binary(max_size=200), st.text(max_size=40))
 def test_any_header_and_peer(header: str, value: bytes, peer: str) -> None:
     headers = Headers(raw=[(header.encode(), value)])
@@ -193,6 +194,7 @@ def test_any_header_and_peer(header: str, value: bytes, peer: str) -> None:
         assert refusal.code == "invalid_client"
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(DER) - 1), st.integers(1, 255), st.integers(0, 3))
 def test_any_altered_certificate_is_refused_somewhere(position: int, flip: int, cut: int) -> None:
     import base64
