@@ -25,7 +25,7 @@ from idp.connectors.iam_smart.connector import IamSmartConnector
 from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
 from idp.deps import IdpDeps
 from idp.logout_delivery import deliver_forever
-from idp.stores.sql_store import SqliteStore as IdpSqliteStore
+from idp.stores.sql_store import SqlStore
 from idp.upstream import Connector
 from service.audited_answers import AuditedAnswers
 from service.door_table import DoorTable
@@ -147,7 +147,7 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
     settings = base.settings
     return IdpDeps(
         config=_idp_config(settings),
-        store=IdpSqliteStore(base.provider_database, base.cipher),
+        store=SqlStore(base.provider_database, base.cipher),
         connectors=connectors,
         permit_checks=None if permit is None else permit.checks,
         permit_keys=None if permit is None else base.keys("attestation"),
@@ -211,6 +211,7 @@ def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPar
         async with AsyncExitStack() as stack:
             stack.callback(base.database.close)
             stack.push_async_callback(base.provider_database.close)
+            await base.provider_database.start()
             await base.audit.start()
             stack.push_async_callback(base.audit.stop)
             stack.push_async_callback(base.http.aclose)

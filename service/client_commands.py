@@ -1,5 +1,6 @@
 """`gba-trust client …` on the service's own database. Owns the opening of the store; leaves every command to `idp.cli`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,11 +10,10 @@ import typer
 
 from idp.cli import build_client_app
 from idp.store import Store
-from idp.stores.sql_store import SqliteStore
-from service.data_folder import open_key_ring
-from service.database import check_schema
+from idp.stores.sql_store import SqlStore
+from service.data_folder import check_databases, open_key_ring
+from service.provider_database import open_provider_database
 from service.settings import load_settings
-from service.sqlite_loop import LoopSqliteDatabase
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _chosen: dict[str, Path | None] = {"config": None}
@@ -23,11 +23,11 @@ _chosen: dict[str, Path | None] = {"config": None}
 async def open_store() -> AsyncIterator[Store]:
     """Open the provider's store of the configured data folder, beside a running service if need be."""
     settings = load_settings(_chosen["config"])
-    check_schema(settings.database_path)
+    await asyncio.to_thread(check_databases, settings)
     ring = open_key_ring(settings)
-    database = LoopSqliteDatabase(settings.database_path)
+    database = open_provider_database(settings)
     try:
-        yield SqliteStore(database, ring.personal_data_cipher())
+        yield SqlStore(database, ring.personal_data_cipher())
     finally:
         await database.close()
 

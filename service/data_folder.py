@@ -7,9 +7,9 @@ from service.audit_file import audit_version, check_audit_file
 from service.audit_move import holds_audit_log, move_audit_log
 from service.audit_store import read_audit_file
 from service.audit_writer import stored_head
-from service.database import check_schema, upgrade_schema
 from service.errors import DataFolderRefused
 from service.key_ring import KeyRing, load_key_encryption_key
+from service.provider_database import check_schemas, upgrade_schemas
 from service.settings import Mode, Settings
 from trust_lists.clock import Clock, utc_now
 
@@ -19,8 +19,9 @@ def check_databases(settings: Settings) -> None:
 
     Raises:
         DataFolderRefused: with the command that mends it.
+        ServiceUnavailable: a PostgreSQL server cannot be reached.
     """
-    check_schema(settings.database_path)
+    check_schemas(settings)
     check_audit_file(settings.audit_path)
     if holds_audit_log(settings.database_path):
         raise DataFolderRefused("the audit log still lies in the service's database: run `gba-trust db upgrade`")
@@ -31,8 +32,9 @@ def upgrade_databases(settings: Settings) -> int:
 
     Raises:
         DataFolderRefused: a file is damaged, foreign or newer; nothing of it is changed then.
+        ServiceUnavailable: a PostgreSQL server cannot be reached.
     """
-    upgrade_schema(settings.database_path)
+    upgrade_schemas(settings)
     return move_audit_log(settings.database_path, settings.audit_path)
 
 

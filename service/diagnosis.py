@@ -55,7 +55,8 @@ def _ask(subject: str, question: Callable[[], str]) -> Finding:
 
 def _database(settings: Settings) -> str:
     check_databases(settings)
-    return f"SQLite, schema up to date ({settings.database_path.name}, audit log in {settings.audit_path.name})"
+    kind = "SQLite" if settings.postgres is None else "PostgreSQL for the provider, SQLite for the other parts"
+    return f"{kind}, schema up to date ({settings.database_path.name}, audit log in {settings.audit_path.name})"
 
 
 def _keys(settings: Settings) -> str:

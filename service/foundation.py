@@ -6,6 +6,7 @@ Owns:    `Foundation` and its building. Leaves the parts to `app`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -15,12 +16,16 @@ from service.database import SqliteDatabase
 from service.errors import SettingsRefused
 from service.key_ring import JwtKeys, PersonalDataCipher, Purpose
 from service.page_renderer import PageRenderer
+from service.provider_database import open_provider_database
 from service.settings import Mode, Settings
 from service.sqlite_loop import LoopSqliteDatabase
 from service.telemetry import Metrics
 from trust_lists.client import TrustListClient
 from trust_lists.clock import Clock
 from trust_lists.config import ReaderPolicy
+
+if TYPE_CHECKING:
+    from service.postgres import PostgresDatabase
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("service", "idp", "signing", "liveness", "trust_lists")
@@ -34,8 +39,8 @@ class Foundation:
     settings: Settings
     clock: Clock
     database: SqliteDatabase
-    provider_database: LoopSqliteDatabase
-    """The provider's tables, used in the event loop: the hot path."""
+    provider_database: "LoopSqliteDatabase | PostgresDatabase"
+    """The provider's tables: the hot path."""
     cipher: PersonalDataCipher
     keys: Callable[[Purpose], JwtKeys]
     http: httpx.AsyncClient
@@ -58,7 +63,7 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
         settings=settings,
         clock=clock,
         database=SqliteDatabase(settings.database_path),
-        provider_database=LoopSqliteDatabase(settings.database_path),
+        provider_database=open_provider_database(settings),
         cipher=ring.personal_data_cipher(),
         keys=ring.jwt_keys,
         http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),

@@ -4,6 +4,7 @@ Owns:    their options and what they print. Leaves the work to `key_ring`.
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -39,10 +40,10 @@ def list_keys(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         rows = [{name: getattr(key, name) for name in names} for key in ring.keys]
         typer.echo(json.dumps({"keys": rows, "next_due": _next_due(ring)}))
         return
-    table = Table("Key", *(name.capitalize() for name in names[1:]))
+    table = Table("Key", "Purpose", "Algorithm", "State", "Since")
     for key in ring.keys:
-        table.add_row(*(getattr(key, name) or "" for name in names))
-    Console().print(table)
+        table.add_row(key.kid, key.purpose, key.algorithm, key.state, key.retired or key.activated or key.created)
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
     typer.echo(f"Next step of `gba-trust keys rotate --due`: {_next_due(ring) or 'none'}.")
 
 

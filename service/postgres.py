@@ -9,14 +9,14 @@ Spec:    PostgreSQL documentation, appendix A (error codes); TLS by the URL's ss
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, NoReturn, cast
 
 import asyncpg
 
 from idp.ports import SqlConstraintViolated, SqlRow, SqlValue
-from service.errors import ServiceUnavailable
+from service.errors import ServiceUnavailable, SettingsRefused
 from service.postgres_pool import PostgresPool
 
 STATEMENT_TIMEOUT_MS = 5_000
@@ -27,6 +27,8 @@ COMMAND_TIMEOUT_S = 8.0
 """Our own limit, for a server that no longer answers; longer than the server's."""
 STATEMENTS_KEPT = 512
 POOL_SIZE = 10
+
+ReadPassword = Callable[[], str | None]
 
 _BEGIN_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _BEGIN_READ = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -41,9 +43,10 @@ class PostgresDatabase:
 
     dialect: Final = "postgresql"
 
-    def __init__(self, url: str, *, password: str | None = None, pool_size: int = POOL_SIZE) -> None:
+    def __init__(self, url: str, *, read_password: ReadPassword | None = None, pool_size: int = POOL_SIZE) -> None:
+        """Take where the database lies, and how its password is read for each new connection."""
         self._url = url
-        self._password = {} if password is None else {"password": password}
+        self._read_password = read_password
         self._pool = PostgresPool(self._connect, size=pool_size, wait_s=ACQUIRE_TIMEOUT_S)
 
     async def start(self) -> None:
@@ -86,21 +89,38 @@ class PostgresDatabase:
         return await self.write_row(statement, *values)
 
     async def _connect(self) -> Any:  # noqa: ANN401 - asyncpg has no types
+        return await connect(self._url, self._read_password)
+
+
+async def connect(url: str, read_password: ReadPassword | None, *, limits: bool = True) -> Any:  # noqa: ANN401 - asyncpg has no types
+    """Open one connection; without `limits` its statements may take as long as they need: a change of the schema.
+
+    Raises:
+        SettingsRefused: the URL asks for something that driver or server do not know, or for a file that is not there.
+        ServiceUnavailable: the password cannot be read. What else the driver raises is for `raise_outside`.
+    """
+    password = None if read_password is None else read_password()
+    waits = {
+        "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+        "lock_timeout": str(LOCK_TIMEOUT_MS),
+        "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
+    }
+    try:
         return await asyncpg.connect(
-            self._url,
-            **self._password,
+            url,
+            **({} if password is None else {"password": password}),
             timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            statement_cache_size=STATEMENTS_KEPT,
+            command_timeout=COMMAND_TIMEOUT_S if limits else None,
+            statement_cache_size=STATEMENTS_KEPT if limits else 0,
             max_cached_statement_lifetime=0,
-            server_settings={
-                "application_name": "gba-trust",
-                "statement_timeout": str(STATEMENT_TIMEOUT_MS),
-                "lock_timeout": str(LOCK_TIMEOUT_MS),
-                "idle_in_transaction_session_timeout": str(2 * STATEMENT_TIMEOUT_MS),
-                "timezone": "UTC",
-            },
+            server_settings={"application_name": "gba-trust", "timezone": "UTC", **(waits if limits else {})},
         )
+    except (asyncpg.ClientConfigurationError, asyncpg.UndefinedObjectError) as error:
+        raise SettingsRefused(f"GBA_TRUST_DATABASE_URL: {error}") from error
+    except FileNotFoundError as error:
+        if error.filename is None and "sslrootcert=" in url:
+            raise SettingsRefused("GBA_TRUST_DATABASE_URL names a file of certificates that is not there") from error
+        raise
 
 
 class _Transaction:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from service.errors import SettingsRefused
 from service.key_rotation import RotationPolicy
+from service.postgres_settings import PostgresSettings, parse_postgres
 
 PREFIX = "GBA_TRUST_"
 KEY_PASSWORD = "GBA_TRUST_KEY_PASSWORD"  # noqa: S105 - the name of a variable; read by `gba-trust sign` alone
@@ -64,6 +65,8 @@ class Settings:
     data: Path
     issuer: str
     database_url: str
+    postgres: PostgresSettings | None
+    """The provider's tables lie there; those of the other parts stay in SQLite, in the data folder."""
     key_encryption_key_file: Path
     key_rotation: RotationPolicy
     models: Path
@@ -80,7 +83,9 @@ class Settings:
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file that `database_url` names."""
+        """The SQLite file that `database_url` names; with PostgreSQL, that of the parts which do not use it."""
+        if self.postgres is not None:
+            return self.data / "service.db"
         return Path(self.database_url.removeprefix("sqlite:///"))
 
     @property
@@ -94,6 +99,8 @@ NAMES: tuple[str, ...] = (
     "DATA",
     "ISSUER",
     "DATABASE_URL",
+    "DATABASE_PASSWORD_FILE",
+    "DATABASE_POOL_SIZE",
     "KEY_ENCRYPTION_KEY_FILE",
     "KEY_PERIOD_S",
     "KEY_LEAD_S",
@@ -135,6 +142,7 @@ def load_settings(
         data=data,
         issuer=_issuer(values.get("ISSUER", "http://127.0.0.1:8000")),
         database_url=_database_url(values.get("DATABASE_URL", f"sqlite:///{data / 'service.db'}")),
+        postgres=_postgres(values, mode),
         key_encryption_key_file=_path(values.get("KEY_ENCRYPTION_KEY_FILE"), data / "keys" / "kek.bin"),
         key_rotation=RotationPolicy(
             period=_seconds("KEY_PERIOD_S", values, 7_776_000, least=3_600),
@@ -262,13 +270,20 @@ def _issuer(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    if text.startswith("postgresql://"):
-        raise SettingsRefused(
-            "GBA_TRUST_DATABASE_URL: PostgreSQL is not supported by this version yet; use sqlite:///PATH"
-        )
-    if not text.startswith("sqlite:///"):
-        raise SettingsRefused("GBA_TRUST_DATABASE_URL must be sqlite:///PATH")
+    if not text.startswith(("sqlite:///", "postgresql://")):
+        raise SettingsRefused("GBA_TRUST_DATABASE_URL must be sqlite:///PATH or postgresql://user@host/database")
     return text
+
+
+def _postgres(values: Mapping[str, str], mode: Mode) -> PostgresSettings | None:
+    url = values.get("DATABASE_URL", "")
+    if not url.startswith("postgresql://"):
+        if "DATABASE_PASSWORD_FILE" in values or "DATABASE_POOL_SIZE" in values:
+            raise SettingsRefused("GBA_TRUST_DATABASE_PASSWORD_FILE and _POOL_SIZE are for postgresql:// alone")
+        return None
+    password_file = _optional_path(values.get("DATABASE_PASSWORD_FILE"))
+    pool_size = values.get("DATABASE_POOL_SIZE", "10")
+    return parse_postgres(url, password_file, pool_size, production=mode is Mode.PRODUCTION)
 
 
 def _url(name: str, text: str | None) -> str | None:

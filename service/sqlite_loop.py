@@ -60,6 +60,9 @@ class LoopSqliteDatabase:
         self._checkpoints = WalCheckpoints(path)
         self._note_commit = self._checkpoints.note_commit
 
+    async def start(self) -> None:
+        """Do nothing: the file is open already."""
+
     def writing(self) -> "_Transaction":
         """Open a write transaction."""
         return _Transaction(self._writer, self._note_commit)

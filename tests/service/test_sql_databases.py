@@ -20,6 +20,7 @@ from tests.support.postgres import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
+
 TABLE = "CREATE TABLE t (id BIGINT PRIMARY KEY, text TEXT, blob {blob}, spent BIGINT)"
 
 

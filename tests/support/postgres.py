@@ -33,8 +33,19 @@ def find_binaries() -> Path | None:
 class Cluster:
     """A running server in its own folder; as root it belongs to the user postgres, for the server refuses root."""
 
-    def __init__(self, binaries: Path) -> None:
+    def __init__(
+        self,
+        binaries: Path,
+        *,
+        listen_port: int | None = None,
+        tls: tuple[bytes, bytes] | None = None,
+        authentication: str | None = None,
+    ) -> None:
+        """Prepare a server on a unix socket alone, or on a port of 127.0.0.1 too, with TLS (key, certificate) and passwords there."""
         self._binaries = binaries
+        self._listen_port = listen_port
+        self._tls = tls
+        self._authentication = authentication
         self._folder = Path(tempfile.mkdtemp(prefix="gbapg"))
         self._user = None
         if os.geteuid() == 0:
@@ -44,7 +55,16 @@ class Cluster:
 
     def start(self) -> None:
         self._run("initdb", "-D", self._data, "-A", "trust", "-U", "app", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        options = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in OPTIONS.items())
+        settings = dict(OPTIONS)
+        if self._listen_port is not None:
+            settings |= {"listen_addresses": "127.0.0.1", "port": str(self._listen_port)}
+        if self._tls is not None:
+            for name, content in zip(("server.key", "server.crt"), self._tls, strict=True):
+                self._write(name, content)
+            settings["ssl"] = "on"
+        if self._authentication is not None:
+            self._write("pg_hba.conf", f"local all all trust\nhostssl all all all {self._authentication}\n".encode())
+        options = " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in settings.items())
         options += f" -c unix_socket_directories={self._folder}"
         self._run("pg_ctl", "-D", self._data, "-w", "-l", self._folder / "log", "-o", options, "start")
 
@@ -60,12 +80,20 @@ class Cluster:
     def create_database(self) -> str:
         """Create an empty database; return its URL."""
         name = "t" + secrets.token_hex(6)
-        self._run("psql", "-h", self._folder, "-U", "app", "-q", "-c", f"CREATE DATABASE {name}", "postgres")
+        self.run_sql(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def run_sql(self, statement: str, database: str = "postgres") -> str:
         """Run statements as the administrator; return what psql prints, bare."""
-        return self._run("psql", "-h", self._folder, "-U", "app", "-qAt", "-c", statement, database)
+        port = self._listen_port or 5432
+        return self._run("psql", "-h", self._folder, "-p", port, "-U", "app", "-qAt", "-c", statement, database)
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._data / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        if self._user is not None:
+            shutil.chown(path, self._user)
 
     def _run(self, program: str, *arguments: object) -> str:
         done = subprocess.run(
