@@ -34,7 +34,7 @@ def _add(connection: sqlite3.Connection, rows: int) -> None:
     connection.execute(f"INSERT INTO bulk {series} SELECT {_TEXT.format(11)}, {_TEXT.format(11)} FROM n")
     for table, made in (
         ("idp_identities", {"subject_lookup": _TEXT.format(21), "person": "b.person", "connector": "t.connector"}),
-        ("idp_sessions", {"session_hash": _TEXT.format(32), "session": "b.session", "person": "b.person"}),
+        ("idp_sessions", {"session": "b.session", "person": "b.person"}),
         ("idp_consents", {"consent_id": _TEXT.format(8), "person": "b.person"}),
         ("idp_grants", {"grant_id": _TEXT.format(11), "person": "b.person", "session": "b.session"}),
     ):

@@ -153,7 +153,7 @@ class SignIn:
     """A sign-in session: who signed in upstream, how, and when."""
 
     session: str
-    """Public id of the session (opaque); the cookie's secret is another value."""
+    """Public id of the session: the hash of the cookie's secret, which nobody can turn back."""
     person: str
     connector: str
     region: Region

@@ -200,7 +200,6 @@ class LoginStore(Protocol):
         sign_in: SignIn,
         *,
         handle_hash: str,
-        session_hash: str,
         replaces_session: str | None,
     ) -> StartedSession | None:
         """Recognise the person, start the session, end the browser's earlier one, advance the login.

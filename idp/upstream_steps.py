@@ -103,17 +103,17 @@ async def wait_upstream(desk: LoginDesk, visit: Visit, login: Login, step: WaitU
 async def _sign_in(desk: LoginDesk, visit: Visit, login: Login, assertion: UpstreamAssertion) -> Login:
     """Recognise the person and start their session."""
     store, lifetime = desk.deps.store, desk.deps.config.session_lifetime
-    sign_in = sign_in_of(
-        assertion, session=secrets.token_urlsafe(16), person=secrets.token_urlsafe(16), lifetime=lifetime, at=visit.at
-    )
     secret, replaced = secrets.token_urlsafe(32), visit.session_hash
+    # the session is named by the hash of its secret: one value to find it by and to speak of it
+    sign_in = sign_in_of(
+        assertion, session=hash_token(secret), person=secrets.token_urlsafe(16), lifetime=lifetime, at=visit.at
+    )
     transaction = replace(login.transaction, attempt=None, notice=None, session=sign_in.session)
     kept = await store.commit_sign_in(
         transaction,
         assertion,
         sign_in,
         handle_hash=visit.handle_hash,
-        session_hash=hash_token(secret),
         replaces_session=replaced,
     )
     if kept is None:

@@ -28,14 +28,14 @@ _LOAD_LOGIN = (
     "SELECT l.client_id, l.version, l.sealed, c.registration, c.secret_hash, s.session, s.sealed, "
     + _CONSENT_OF.format(person="s.person", client="l.client_id")
     + " FROM idp_logins l LEFT JOIN idp_clients c ON c.client_id = l.client_id"
-    " LEFT JOIN idp_sessions s ON s.session_hash = $2 AND s.expires_at_s > $3"
+    " LEFT JOIN idp_sessions s ON s.session = $2 AND s.expires_at_s > $3"
     " WHERE l.handle_hash = $1 AND l.expires_at_s > $3"
 )
 _LOAD_ENTRY = (
     "SELECT c.registration, c.secret_hash, s.session, s.sealed, "
     + _CONSENT_OF.format(person="s.person", client="$1")
     + " FROM (SELECT 1 AS one) o LEFT JOIN idp_clients c ON c.client_id = $1"
-    " LEFT JOIN idp_sessions s ON s.session_hash = $2 AND s.expires_at_s > $3"
+    " LEFT JOIN idp_sessions s ON s.session = $2 AND s.expires_at_s > $3"
 )
 _UPSERT_IDENTITY = (
     "INSERT INTO idp_identities (connector, subject_lookup, person, updated_at_s, "
@@ -109,7 +109,6 @@ class SqlLogins:
         sign_in: SignIn,
         *,
         handle_hash: str,
-        session_hash: str,
         replaces_session: str | None,
     ) -> StartedSession | None:
         """Recognise the person, start the session, end the browser's earlier one, advance the login."""
@@ -119,10 +118,9 @@ class SqlLogins:
                 return None
             kept = replace(sign_in, person=await self._upsert_identity(work, assertion, sign_in))
             if replaces_session is not None:
-                await work.execute("DELETE FROM idp_sessions WHERE session_hash = $1", replaces_session)
+                await work.execute("DELETE FROM idp_sessions WHERE session = $1", replaces_session)
             await work.execute(
-                "INSERT INTO idp_sessions (session_hash, session, person, sealed, expires_at_s) VALUES ($1, $2, $3, $4, $5)",
-                session_hash,
+                "INSERT INTO idp_sessions (session, person, sealed, expires_at_s) VALUES ($1, $2, $3, $4)",
                 kept.session,
                 kept.person,
                 self._sealer.seal_record(kept, table="idp_sessions", row=kept.session),

@@ -27,7 +27,7 @@ class SqlSessions:
     async def load_sign_in(self, session_hash: str, *, at: datetime) -> SignIn | None:
         """Return a live sign-in session."""
         row = await self._database.read_row(
-            "SELECT session, sealed FROM idp_sessions WHERE session_hash = $1 AND expires_at_s > $2",
+            "SELECT session, sealed FROM idp_sessions WHERE session = $1 AND expires_at_s > $2",
             session_hash,
             seconds(at),
         )
@@ -49,20 +49,25 @@ class SqlSessions:
     ) -> EndedSession | None:
         """End a session with every grant that does not outlive it, and keep the notices of it."""
         async with self._database.writing() as work:
-            row = await work.fetch_row("DELETE FROM idp_sessions WHERE session = $1 RETURNING session, sealed", session)
+            row = await work.fetch_row(
+                "DELETE FROM idp_sessions WHERE session = $1 RETURNING session, sealed, person", session
+            )
             if row is None:
                 return None
             rows = await work.fetch_all(
-                "SELECT client_id, registration, secret_hash FROM idp_clients WHERE client_id IN"
-                " (SELECT client_id FROM idp_grants WHERE session = $1 AND revoked_at_s IS NULL) ORDER BY client_id",
+                "SELECT client_id, registration, secret_hash FROM idp_clients WHERE client_id IN (SELECT client_id"
+                " FROM idp_grants WHERE person = $1 AND session = $2 AND revoked_at_s IS NULL) ORDER BY client_id",
+                row[2],
                 session,
             )
             await work.execute(
-                "UPDATE idp_grants SET revoked_at_s = $1 WHERE session = $2 AND revoked_at_s IS NULL AND offline = 0",
+                "UPDATE idp_grants SET revoked_at_s = $1 WHERE person = $2 AND session = $3 AND revoked_at_s IS NULL"
+                " AND offline = 0",
                 seconds(at),
+                row[2],
                 session,
             )
-            ended = EndedSession(self._open_session(row), tuple(parsed_registration(*found) for found in rows))
+            ended = EndedSession(self._open_session(row[:2]), tuple(parsed_registration(*found) for found in rows))
             for notice in notices_of(ended.sign_in, ended.participants):
                 await insert_notice(work, self._sealer, notice, at=at, expires_at=notices_expire_at)
         return ended

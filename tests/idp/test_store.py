@@ -297,9 +297,9 @@ async def test_revoked_consent_ends_the_portals_grants_and_no_others(provider: P
 
 
 async def test_session_end_takes_online_grants_and_keeps_its_notices(provider: Provider, client: Client) -> None:
-    store, session = provider.store, await a_session(provider, client)
-    await kept_code(store, "on", session=session)
-    await kept_code(store, "off", session=session, offline=True)
+    store, (session, person) = provider.store, await a_session(provider, client)
+    await kept_code(store, "on", session=session, person=person)
+    await kept_code(store, "off", session=session, person=person, offline=True)
     notice = LogoutNotice("n1", "gd-bank", "https://portal.test/bye", "s", "sid")
     ended = await store.end_session(
         session, at=AT, notices_of=lambda sign_in, parties: [notice], notices_expire_at=AT + timedelta(hours=1)
@@ -321,10 +321,10 @@ async def test_session_end_takes_online_grants_and_keeps_its_notices(provider: P
     assert await store.take_notices(at=until + timedelta(minutes=5), until=until, limit=5) == []
 
 
-async def a_session(provider: Provider, client: Client) -> str:
+async def a_session(provider: Provider, client: Client) -> tuple[str, str]:
     await client.login(provider.browser())
-    ((session,),) = await rows_of(provider, "SELECT session FROM idp_sessions")
-    return session
+    (row,) = await rows_of(provider, "SELECT session, person FROM idp_sessions")
+    return row
 
 
 async def test_initial_access_token_has_so_many_uses(provider: Provider) -> None:

@@ -137,8 +137,8 @@ async def test_when_the_disk_is_full_who_waits_is_told_and_the_log_goes_on_after
     create_audit_file(path)
     connections = []
 
-    def open_small(where: Path) -> sqlite3.Connection:
-        connection = open_for_writing(where)
+    def open_small(where: Path, *, waits: bool = True) -> sqlite3.Connection:
+        connection = open_for_writing(where, waits=waits)
         connection.execute("PRAGMA max_page_count=14")
         connections.append(connection)
         return connection
