@@ -78,8 +78,13 @@ class LoopSqliteDatabase:
         return rows[0] if rows else None
 
     async def read_row(self, statement: str, *values: SqlValue) -> SqlRow | None:
-        """Run one SELECT; return its first row, or None."""
-        rows = await self._reader.run_alone(statement, values)
+        """Run one SELECT; return its first row, or None.
+
+        On the writing connection, whose pages stay in its memory (another connection's are stale after every commit), unless a
+        block holds it: then on the reading one, which sees what was committed before.
+        """
+        side = self._reader if self._writer.lock.locked() else self._writer
+        rows = await side.run_alone(statement, values)
         return rows[0] if rows else None
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """The full provider: codes live in their grants, refresh generations, replay memory, pushed and decoupled requests, logout notices.
 
-Rows are laid for the disk: what is found by its key lies in the key's own tree (SQLite WITHOUT ROWID), and an index is there only if
-something that happens often needs it: each costs a page a login.
+Rows are laid for the disk: small rows lie in their key's own tree (SQLite WITHOUT ROWID; rows of a kilobyte would spill there), and an
+index is there only if something that happens often needs it: each costs a page a login.
 """
 
 import re
@@ -35,7 +35,6 @@ def _logins_and_sessions() -> None:
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sa.Column("expires_at_s", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "idp_sessions",
@@ -67,7 +66,6 @@ def _grants() -> None:
         sa.Column("refresh_generation", sa.Integer, nullable=False, server_default="0"),
         sa.Column("offline", sa.Integer, nullable=False, server_default="0"),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_index("idp_grants_person", "idp_grants", ["person"])
     op.create_index("idp_grants_expiry", "idp_grants", ["expires_at_s"])
@@ -88,7 +86,6 @@ def _requests() -> None:
         sa.Column("client_id", sa.Text, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
         sa.Column("expires_at_s", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "idp_decoupled",
