@@ -22,7 +22,7 @@ Rules:   1 `code` is the standard's own word where a standard has one
     │   │   └── InvalidClientMetadata · InvalidRedirectUri               (RFC 7591)
     │   ├── PageError                           may never travel through a redirect: shown to the person
     │   │   ├── UnknownRelyingParty · UnregisteredRedirectUri · MalformedRequest · UnknownPushedRequest · RequestObjectRefused
-    │   │   ├── UnknownDeviceCode
+    │   │   ├── UnknownDeviceCode · NothingToAnswer
     │   │   ├── LoginExpired · LoginNotYours · LoginStepRepeated · FormRefused
     │   │   └── UnknownConnector
     │   ├── JoseRefused                         a signed or encrypted object does not hold; its reader says so in its standard's word
@@ -329,6 +329,12 @@ class UnknownDeviceCode(PageError):
     """No device waits under this code; perhaps it has expired."""
 
     code = "unknown_user_code"
+
+
+class NothingToAnswer(PageError):
+    """No request of a portal's backend waits behind this link: it was answered, or has expired."""
+
+    code = "nothing_to_answer"
 
 
 class MalformedRequest(PageError):
