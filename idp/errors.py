@@ -27,7 +27,7 @@ Rules:   1 `code` is the standard's own word where a standard has one
     │   │   └── UnknownConnector
     │   ├── JoseRefused                         a signed or encrypted object does not hold; its reader says so in its standard's word
     │   ├── TooManyRequests
-    │   ├── UnknownClient                       (the command: no such relying party)
+    │   ├── UnknownClient · UnknownInitialToken (the command: no such relying party, no such token)
     │   └── UpstreamRefused  (also an UpstreamError)
     │       ├── UpstreamDenied                  the person said no at the upstream
     │       ├── UpstreamNotGenuine              signature, state, envelope or shape is wrong
@@ -388,6 +388,12 @@ class JoseRefused(IdpRefused):
     """A signed or encrypted object is malformed, not genuine, or not of the expected kind."""
 
     code = "jose_refused"
+
+
+class UnknownInitialToken(IdpRefused):
+    """No initial access token is known under this identifier."""
+
+    code = "initial_token_not_found"
 
 
 class UnknownClient(IdpRefused):

@@ -45,7 +45,9 @@ async def deliver_due(deps: IdpDeps) -> int:
     """Deliver one batch; return how many notices were tried."""
     at = deps.clock()
     notices = await deps.store.take_notices(at=at, until=at + LEASE, limit=BATCH)
-    await asyncio.gather(*(_deliver(notice, deps) for notice in notices), return_exceptions=True)  # rule 6: its lease runs out
+    await asyncio.gather(
+        *(_deliver(notice, deps) for notice in notices), return_exceptions=True
+    )  # rule 6: its lease runs out
     return len(notices)
 
 

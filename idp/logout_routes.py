@@ -101,9 +101,7 @@ class LogoutRoutes:
         expected = session_identifier(self._deps.cipher, session=sign_in.session, client_id=party.client_id)
         return hmac.compare_digest(sid.encode(), expected.encode())
 
-    def _ask(
-        self, visit: Visit, asked: Parameters, party: RelyingParty | None, sign_in: SignIn, csrf: str
-    ) -> Response:
+    def _ask(self, visit: Visit, asked: Parameters, party: RelyingParty | None, sign_in: SignIn, csrf: str) -> Response:
         back = _return_location(asked, party)
         form = {
             "csrf": csrf,

@@ -102,7 +102,9 @@ async def _post_to(http: httpx.AsyncClient, uri: str, address: str, form: Mappin
         timeout=CALL_TIMEOUT_S,
         extensions={"sni_hostname": parts.hostname or ""},
     )
-    request.headers.pop("cookie", None)  # what one answer set must not travel to another relying party on the same address
+    request.headers.pop(
+        "cookie", None
+    )  # what one answer set must not travel to another relying party on the same address
     response = await http.send(request, stream=True, follow_redirects=False)
     await response.aclose()
     return response.status_code

@@ -140,7 +140,11 @@ class RegistrationRoutes:
         if not party.has_users:
             return
         for other in await self._deps.store.list_clients():
-            if other.party.client_id != party.client_id and other.party.has_users and other.party.sector == party.sector:
+            if (
+                other.party.client_id != party.client_id
+                and other.party.has_users
+                and other.party.sector == party.sector
+            ):
                 raise InvalidClientMetadata("Another relying party stands in this sector; an operator can join it")
 
     async def _managed(self, request: Request) -> RelyingParty:

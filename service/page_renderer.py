@@ -119,7 +119,9 @@ def _policy(context: Mapping[str, object]) -> str:
 
 def _origins(value: object) -> list[str]:
     """Return the origins (or an app's own schemes) that may stand in a policy: one that could end its directive is left out."""
-    return [str(origin) for origin in value if _ORIGIN.fullmatch(str(origin))] if isinstance(value, tuple | list) else []
+    return (
+        [str(origin) for origin in value if _ORIGIN.fullmatch(str(origin))] if isinstance(value, tuple | list) else []
+    )
 
 
 def choose_language(request: Request, ui_locales: object = None) -> str:

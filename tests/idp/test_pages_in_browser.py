@@ -85,7 +85,9 @@ class Visitor:
     def _portal(self, route) -> None:
         if route.request.url.startswith(FRAME):
             self.framed.append(route.request.url)
-        route.fulfill(status=200, content_type="text/html", body="<!doctype html><title>portal</title>back at the portal")
+        route.fulfill(
+            status=200, content_type="text/html", body="<!doctype html><title>portal</title>back at the portal"
+        )
 
     def open(self, path: str) -> None:
         self.page.goto(f"{self.site.url}{path}")
@@ -162,7 +164,9 @@ def test_every_page_is_whole(
         page.click("form .button")
         page.click("button[value=decline]")
         person.judge("7-closed-declined")
-        page.goto(client.url(scope="openid profile signing offline_access", authorization_details=details(), prompt="consent"))
+        page.goto(
+            client.url(scope="openid profile signing offline_access", authorization_details=details(), prompt="consent")
+        )
         person.judge("8-consent-portal")
         page.click("button[value=agree]")
         page.wait_for_url(f"{PORTAL}/callback**")
@@ -182,7 +186,9 @@ def test_every_page_is_whole(
         person.complaints.clear()
         person.open(f"/logout?client_id={client.client_id}")
         person.judge("13-logout")
-        page.route("**/static/idp/logout.js", lambda route: route.fulfill(status=200, content_type="text/javascript", body=""))
+        page.route(
+            "**/static/idp/logout.js", lambda route: route.fulfill(status=200, content_type="text/javascript", body="")
+        )
         page.click("form .button")
         person.judge("14-logout-frames")
         page.unroute("**/static/idp/logout.js")
@@ -247,9 +253,7 @@ def test_logout_goes_through_the_upstream_and_back(site: Site, chromium, tmp_pat
         assert not any("Content Security Policy" in line for line in person.complaints)
 
 
-def test_language_is_switched_without_losing_the_step(
-    site: Site, chromium, client: Client, tmp_path: Path
-) -> None:
+def test_language_is_switched_without_losing_the_step(site: Site, chromium, client: Client, tmp_path: Path) -> None:
     with visitor(site, chromium, tmp_path) as person:
         page = person.page
         code = site.do(device_code(client))
