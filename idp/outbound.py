@@ -63,7 +63,8 @@ async def resolve(host: str, port: int, *, private_allowed: bool) -> list[str]:
 def is_public(text: str) -> bool:
     """Tell whether an address is a public unicast one (rule 2)."""
     address = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
-    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+    site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (site_local or address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
 def _unwrapped(address: IpAddress) -> IpAddress:
