@@ -202,7 +202,9 @@ class DecoupledRoutes:
         if party is None:
             raise LoginExpired
         made = self._desk.new_transaction(found.request, at=at)
-        transaction = replace(made, expires_at=min(made.expires_at, found.expires_at))  # nobody agrees to what nobody awaits
+        transaction = replace(
+            made, expires_at=min(made.expires_at, found.expires_at)
+        )  # nobody agrees to what nobody awaits
         await self._desk.start(visit, transaction, party)
         return finish_visit(visit, redirect(f"{deps.config.issuer}/login"), deps.config)
 

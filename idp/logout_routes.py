@@ -1,4 +1,4 @@
-"""Logout that a portal starts: the session ends here, everybody who relied on it hears, and the browser goes back where it was registered to go.
+"""Logout that a portal starts: the session ends here, everybody who relied on it hears, the browser goes back where it may.
 
 Owns:    `/logout`, `/logout/return`. Leaves the end itself to `session_ending`.
 Rules:   1 the session cookie decides: a hint that does not belong to this very session ends nothing by itself, the person is asked

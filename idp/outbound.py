@@ -64,7 +64,9 @@ def is_public(text: str) -> bool:
     """Tell whether an address is a public unicast one (rule 2)."""
     address = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
     site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-    return address.is_global and not (site_local or address.is_multicast or address.is_reserved or address.is_unspecified)
+    return address.is_global and not (
+        site_local or address.is_multicast or address.is_reserved or address.is_unspecified
+    )
 
 
 def _unwrapped(address: IpAddress) -> IpAddress:

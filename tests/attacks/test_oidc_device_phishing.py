@@ -1,4 +1,4 @@
-"""Attacks on people by a code or a request that somebody else started (RFC 8628 cl. 5.1, 5.4; CIBA cl. 15): guessing, luring, wearing down."""
+"""Attacks by a code or a request that somebody else started (RFC 8628 cl. 5.1, 5.4; CIBA cl. 15): guess, lure, wear down."""
 
 import pytest
 

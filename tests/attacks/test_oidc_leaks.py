@@ -32,9 +32,24 @@ DOORS = {
     "/revoke": ("token", "client_id"),
     "/logout": ("id_token_hint", "post_logout_redirect_uri", "state", "client_id", "csrf"),
     "/logout/return": ("then",),
-    "/device_authorization": ("client_id", "client_assertion", "scope", "claims", "acr_values", "resource", "authorization_details"),
+    "/device_authorization": (
+        "client_id",
+        "client_assertion",
+        "scope",
+        "claims",
+        "acr_values",
+        "resource",
+        "authorization_details",
+    ),
     "/backchannel_authentication": (
-        "client_id", "login_hint", "id_token_hint", "binding_message", "requested_expiry", "scope", "user_code", "acr_values",
+        "client_id",
+        "login_hint",
+        "id_token_hint",
+        "binding_message",
+        "requested_expiry",
+        "scope",
+        "user_code",
+        "acr_values",
     ),
     "/device": ("user_code", "csrf"),
     "/approve/x": ("x",),
@@ -96,7 +111,12 @@ def _without_own_links(page: str) -> str:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
 async def test_garbage_registrations_read_no_inner_word(provider: Provider, method: str) -> None:
-    bodies = (*GARBAGE, '{"client_name":"x","redirect_uris":[1]}', '{"jwks":{"keys":[{"kty":"EC"}]}}', '{"software_statement":"x.y.z"}')
+    bodies = (
+        *GARBAGE,
+        '{"client_name":"x","redirect_uris":[1]}',
+        '{"jwks":{"keys":[{"kty":"EC"}]}}',
+        '{"software_statement":"x.y.z"}',
+    )
     async with provider.back_channel() as http:
         for body in bodies:
             for authorization in ("", "Bearer x", "Bearer " + "x" * 600, "Basic eDp5"):

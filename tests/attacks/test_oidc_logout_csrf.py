@@ -73,7 +73,11 @@ async def test_a_hint_of_the_same_person_from_another_browser_ends_nothing_here(
 
 
 async def test_a_hint_of_one_portal_for_another_is_nobodys(provider: Provider, client: Client) -> None:
-    other = Client(client_id="other", redirect_uri="https://other.test/cb", extra={"post_logout_redirect_uris": ["https://other.test/bye"]})
+    other = Client(
+        client_id="other",
+        redirect_uri="https://other.test/cb",
+        extra={"post_logout_redirect_uris": ["https://other.test/bye"]},
+    )
     await provider.register(other)
     browser, hint = await signed_in(client)
     fields = {"id_token_hint": hint, "client_id": "other", "post_logout_redirect_uri": "https://other.test/bye"}

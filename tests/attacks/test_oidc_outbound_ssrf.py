@@ -88,7 +88,10 @@ async def test_a_second_answer_of_the_dns_changes_nothing(monkeypatch: pytest.Mo
     """DNS rebinding: the call goes to the address that was judged, under the name that was registered."""
     asked = answers(monkeypatch, PUBLIC)
     wire = Wire()
-    assert await post_form(wire.http, "https://portal.test:8443/out?a=1", {"logout_token": "t"}, private_allowed=False) == 200
+    assert (
+        await post_form(wire.http, "https://portal.test:8443/out?a=1", {"logout_token": "t"}, private_allowed=False)
+        == 200
+    )
     [request] = wire.received
     assert asked == ["portal.test"]
     assert str(request.url) == f"https://{PUBLIC}:8443/out?a=1"

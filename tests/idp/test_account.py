@@ -72,7 +72,13 @@ async def test_a_consent_is_shown_and_ended(provider: Provider, client: Client) 
     tokens = (await client.redeem((await client.login(browser, scope="openid profile"))["code"])).json()
     assert await userinfo(provider, tokens["access_token"]) == 200
     page = await open_account(browser)
-    for shown in ("Guangdong Sample Bank", "Your date of birth", "Mortgage application", "leaves your region", "2027-02-22"):
+    for shown in (
+        "Guangdong Sample Bank",
+        "Your date of birth",
+        "Mortgage application",
+        "leaves your region",
+        "2027-02-22",
+    ):
         assert shown in page.text
     assert "19900115" not in page.text
     [consent] = values(page, "consent")

@@ -123,10 +123,14 @@ async def test_whoever_withdrew_is_not_asked(provider: Provider, client: Client)
 
 
 @pytest.mark.parametrize(
-    "message", ["x" * 65, "two\nlines", "tab\t", "\x1b[31m", "right\u202eleft", "zero\u200bwidth", "\x85", "\u2028", "   "]
+    "message",
+    ["x" * 65, "two\nlines", "tab\t", "\x1b[31m", "right\u202eleft", "zero\u200bwidth", "\x85", "\u2028", "   "],
 )
 async def test_a_binding_message_that_could_pretend_is_refused(client: Client, subject: str, message: str) -> None:
-    assert error(await ask_person(client, login_hint=subject, binding_message=message)) == (400, "invalid_binding_message")
+    assert error(await ask_person(client, login_hint=subject, binding_message=message)) == (
+        400,
+        "invalid_binding_message",
+    )
 
 
 async def test_a_binding_message_is_shown_as_text(provider: Provider, client: Client, subject: str) -> None:

@@ -158,12 +158,19 @@ async def test_two_people_at_the_consent_page_and_one_answer(provider: Provider,
 
 
 @pytest.mark.parametrize(
-    "typed", ["{code}", "{lower}", "{spaced}", " {code} ", "{bare}"], ids=["as shown", "lower", "spaces", "padded", "no dash"]
+    "typed",
+    ["{code}", "{lower}", "{spaced}", " {code} ", "{bare}"],
+    ids=["as shown", "lower", "spaces", "padded", "no dash"],
 )
 async def test_case_spaces_and_dashes_do_not_matter(provider: Provider, client: Client, typed: str) -> None:
     """RFC 8628 cl. 6.1."""
     code = (await ask_device(client))["user_code"]
-    forms = {"code": code, "lower": code.lower(), "spaced": " ".join(code.replace("-", "")), "bare": code.replace("-", "")}
+    forms = {
+        "code": code,
+        "lower": code.lower(),
+        "spaced": " ".join(code.replace("-", "")),
+        "bare": code.replace("-", ""),
+    }
     page = await enter_code(provider.browser(), typed.format(**forms))
     assert "/login/consent" in page.text
 
@@ -191,7 +198,10 @@ async def test_clients_that_may_not(provider: Provider) -> None:
         assert error(await http.post("/device_authorization", data={"scope": "openid"}))[1] == "invalid_client"
         form = {"client_id": client.client_id, "scope": "openid"}
         assert error(await http.post("/device_authorization", data=form)) == (401, "invalid_client")
-    assert error(await client.call("/device_authorization", scope="openid", request="x.y.z")) == (400, "invalid_request")
+    assert error(await client.call("/device_authorization", scope="openid", request="x.y.z")) == (
+        400,
+        "invalid_request",
+    )
 
 
 async def test_a_native_app_without_secret_may(provider: Provider) -> None:

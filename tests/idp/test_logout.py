@@ -150,11 +150,18 @@ async def test_the_portal_is_told_with_a_token_that_others_verify(provider: Prov
     token, keys = sent_token(provider), public_keys(provider)
     ours = claims_of(hint)
     # python-jose and joserfc each on their own
-    seen = python_jose.decode(token, keys, algorithms=["ES256"], audience=listener.client_id, options={"verify_exp": False})
+    seen = python_jose.decode(
+        token, keys, algorithms=["ES256"], audience=listener.client_id, options={"verify_exp": False}
+    )
     assert jwt.decode(token, KeySet.import_key_set(keys), algorithms=["ES256"]).claims == seen
     assert python_jose.get_unverified_header(token)["typ"] == "logout+jwt"
     assert seen["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
-    assert (seen["iss"], seen["aud"], seen["sub"], seen["sid"]) == (ISSUER, listener.client_id, ours["sub"], ours["sid"])
+    assert (seen["iss"], seen["aud"], seen["sub"], seen["sid"]) == (
+        ISSUER,
+        listener.client_id,
+        ours["sub"],
+        ours["sid"],
+    )
     assert "nonce" not in seen
     assert seen["exp"] - seen["iat"] == 120
     assert await deliver_due(provider.deps) == 0  # heard
@@ -230,7 +237,11 @@ async def test_a_removed_portal_is_told_nothing(provider: Provider, listener: Cl
 async def test_one_notice_that_cannot_be_sent_holds_up_no_other(
     provider: Provider, listener: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second = Client(client_id="second", redirect_uri="https://second.test/cb", extra={"backchannel_logout_uri": "https://second.test/out"})
+    second = Client(
+        client_id="second",
+        redirect_uri="https://second.test/cb",
+        extra={"backchannel_logout_uri": "https://second.test/out"},
+    )
     await provider.register(second)
     browser, hint = await signed_in(listener)
     page = await browser.follow(await browser.get(second.url()), until="https://second.test")
@@ -250,7 +261,11 @@ async def test_one_notice_that_cannot_be_sent_holds_up_no_other(
 
 
 async def test_portals_that_were_not_used_hear_nothing(provider: Provider, listener: Client) -> None:
-    other = Client(client_id="other", redirect_uri="https://other.test/cb", extra={"backchannel_logout_uri": "https://other.test/out"})
+    other = Client(
+        client_id="other",
+        redirect_uri="https://other.test/cb",
+        extra={"backchannel_logout_uri": "https://other.test/out"},
+    )
     await provider.register(other)
     browser, hint = await signed_in(listener)
     await log_out(provider, browser, hint)
@@ -273,7 +288,9 @@ async def test_the_bell_wakes_the_delivery(provider: Provider, listener: Client)
 # --- tokens --------------------------------------------------------------------------------------------------------------------
 
 
-async def test_refresh_dies_with_the_session_but_not_what_was_agreed_offline(provider: Provider, listener: Client) -> None:
+async def test_refresh_dies_with_the_session_but_not_what_was_agreed_offline(
+    provider: Provider, listener: Client
+) -> None:
     browser = provider.browser()
     online = (await listener.redeem((await listener.login(browser, scope="openid profile"))["code"])).json()
     code = (await listener.login(browser, scope="openid offline_access", prompt="consent"))["code"]

@@ -44,7 +44,9 @@ async def call(
         headers["Authorization"] = f"Bearer {token}"
     async with provider.back_channel() as http:
         if isinstance(body, bytes):
-            return await http.request(method, path, content=body, headers={"Content-Type": "application/json", **headers})
+            return await http.request(
+                method, path, content=body, headers={"Content-Type": "application/json", **headers}
+            )
         return await http.request(method, path, json=body, headers=headers)
 
 
@@ -120,7 +122,9 @@ async def test_an_update_is_the_whole_registration(provider: Provider) -> None:
 
 async def test_the_management_token_rotates(provider: Provider) -> None:
     made = await register(provider)
-    assert (await manage(provider, "GET", made)).json()["registration_access_token"] == made["registration_access_token"]
+    assert (await manage(provider, "GET", made)).json()["registration_access_token"] == made[
+        "registration_access_token"
+    ]
     changed = (await manage(provider, "PUT", made, document(client_id=made["client_id"]))).json()
     assert changed["registration_access_token"] != made["registration_access_token"]
     for method in ("GET", "PUT", "DELETE"):
