@@ -10,7 +10,7 @@ Spec:    PIPL art. 15, 47 and PDPO DPP 6 as policy: withdrawal as easy as consen
 
 import hmac
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +21,7 @@ from idp.browser import Visit, choose_locale, finish_visit, read_form, read_visi
 from idp.deps import IdpDeps
 from idp.errors import FormRefused
 from idp.login_desk import LoginDesk
-from idp.login_pages import ITEM_LABELS, REGION_NAMES
+from idp.login_pages import ITEM_LABELS, KNOWN_PROVIDERS, REGION_NAMES
 from idp.model import AuthorizationRequest, ConsentRecord, SignIn, Target
 from idp.oauth_responses import json_response
 from idp.page_doors import shown
@@ -29,6 +29,8 @@ from idp.parameters import Parameters
 from idp.protocol import Prompt, ReleasedItem, Scope
 from idp.session_ending import end_session
 
+LOCAL_TIME = timezone(timedelta(hours=8))
+"""The clock of all three regions."""
 RECENT = timedelta(minutes=10)
 """How fresh a sign-in must be to erase an identity."""
 
@@ -63,7 +65,10 @@ class AccountRoutes:
         context = {
             "csrf": self._csrf(visit),
             "sessions": [
-                _session_row(session, current=session.session == sign_in.session)
+                {
+                    **_session_row(session, current=session.session == sign_in.session),
+                    **self._provider(session.connector),
+                }
                 for session in await store.list_sessions(person, at=visit.at)
             ],
             "consents": [_consent_row(record, names[record.client_id]) for record in consents],
@@ -98,7 +103,7 @@ class AccountRoutes:
         own = {session.session for session in await self._deps.store.list_sessions(sign_in.person, at=visit.at)}
         if (session := form.get("session") or "") in own:
             await end_session(self._deps, session, by="account", at=visit.at)
-        return redirect(f"{self._deps.config.issuer}/account")
+        return self._onward(signed_in=session != sign_in.session)
 
     async def revoke_consent(self, request: Request) -> Response:
         """`POST /account/consents/revoke`: the portal's tokens end with it."""
@@ -123,7 +128,7 @@ class AccountRoutes:
             await self._deps.store.remove_identity(sign_in.person, connector, at=visit.at)
             detail = {"connector": connector}
             await self._deps.audit.record("identity.removed", correlation=sign_in.session, detail=detail)
-        return redirect(f"{self._deps.config.issuer}/account")
+        return self._onward(signed_in=connector != sign_in.connector)
 
     async def receipt(self, request: Request) -> Response:
         """`GET /account/consents/{id}`: the consent as a receipt (ISO/IEC TS 27560), for the person to keep."""
@@ -138,6 +143,10 @@ class AccountRoutes:
                     consent_receipt(record, self._deps.config.issuer), headers={"Content-Disposition": name}
                 )
         return redirect(f"{self._deps.config.issuer}/account")
+
+    def _onward(self, *, signed_in: bool) -> Response:
+        """Back to the account, or, when this very session has ended, to the page that says so: not into a new sign-in."""
+        return redirect(f"{self._deps.config.issuer}/{'account' if signed_in else 'logout'}")
 
     def _visit(self, request: Request) -> Visit:
         return read_visit(request, self._deps.config, self._deps.clock())
@@ -180,16 +189,18 @@ class AccountRoutes:
     def _provider(self, connector: str) -> dict[str, object]:
         known = self._deps.connectors.get(connector)
         names: Mapping[str, str] = {} if known is None else known.display_names
-        return {"provider": names.get("native", connector)}
+        lang = next((known.native_lang for known in KNOWN_PROVIDERS if known.name == connector), "")
+        return {"provider": names.get("native", connector), "lang": lang}
 
 
 def _session_row(session: SignIn, *, current: bool) -> dict[str, object]:
     return {
         "session": session.session,
         "connector": session.connector,
-        "since": session.authenticated_at.strftime("%Y-%m-%d %H:%M UTC"),
-        "until": session.expires_at.strftime("%Y-%m-%d %H:%M UTC"),
-        "region": REGION_NAMES[session.region],
+        "since": _local(session.authenticated_at, "%Y-%m-%d %H:%M"),
+        "since_iso": session.authenticated_at.isoformat(timespec="seconds"),
+        "until": _local(session.expires_at, "%Y-%m-%d %H:%M"),
+        "until_iso": session.expires_at.isoformat(timespec="seconds"),
         "current": current,
     }
 
@@ -202,10 +213,14 @@ def _consent_row(record: ConsentRecord, portal: str) -> dict[str, object]:
         "to": REGION_NAMES[record.destination_region],
         "crosses": record.source_region is not record.destination_region,
         "items": [ITEM_LABELS[ReleasedItem(item)][0] for item in record.granted],
-        "given": record.given_at.strftime("%Y-%m-%d"),
-        "until": record.expires_at.strftime("%Y-%m-%d"),
-        "revoked": record.revoked_at is not None,
+        "given": _local(record.given_at, "%Y-%m-%d"),
+        "until": _local(record.expires_at, "%Y-%m-%d"),
+        "revoked": None if record.revoked_at is None else _local(record.revoked_at, "%Y-%m-%d"),
     }
+
+
+def _local(at: datetime, form: str) -> str:
+    return at.astimezone(LOCAL_TIME).strftime(form)
 
 
 def consent_receipt(record: ConsentRecord, issuer: str) -> dict[str, object]:

@@ -16,8 +16,11 @@ import typer
 
 from idp.client_administration import (
     add_client,
+    add_initial_token,
     list_clients,
+    list_initial_tokens,
     remove_client,
+    remove_initial_token,
     rotate_client_secret,
     show_client,
     update_client,
@@ -37,9 +40,12 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object, nothing els
 
 def build_client_app(open_store: OpenStore) -> typer.Typer:
     """Build the commands on a store that the service opens."""
-    app = typer.Typer(help="Relying parties: add, show, list, update, remove, rotate-secret.", no_args_is_help=True)
+    app = typer.Typer(
+        help="Relying parties: add, show, list, update, remove, rotate-secret, initial-token.", no_args_is_help=True
+    )
     _register_changes(app, open_store)
     _register_others(app, open_store)
+    app.add_typer(_initial_token_app(open_store), name="initial-token")
     return app
 
 
@@ -79,6 +85,33 @@ def _register_others(app: typer.Typer, open_store: OpenStore) -> None:
     def rotate_secret(client_id: str, json_output: Json = False) -> None:
         """Make a new secret; the old one ends at once."""
         _run(open_store, lambda store: rotate_client_secret(store, client_id), json_output)
+
+
+def _initial_token_app(open_store: OpenStore) -> typer.Typer:
+    tokens = typer.Typer(help="Tokens with which portals register themselves: add, list, remove.", no_args_is_help=True)
+
+    @tokens.command()
+    def add(
+        *,
+        uses: Annotated[int, typer.Option("--uses", min=1, max=1000, help="How many portals it registers")] = 1,
+        days: Annotated[int, typer.Option("--days", min=1, max=365, help="How long it lasts")] = 7,
+        note: Annotated[str, typer.Option("--note", help="For whom it is, for your own list")] = "",
+        json_output: Json = False,
+    ) -> None:
+        """Make an initial access token (RFC 7591); it is printed once, here."""
+        _run(open_store, lambda store: add_initial_token(store, uses=uses, days=days, note=note), json_output)
+
+    @tokens.command("list")
+    def list_(json_output: Json = False) -> None:
+        """Print what is left of each token; the tokens themselves are not kept."""
+        _run(open_store, list_initial_tokens, json_output)
+
+    @tokens.command()
+    def remove(identifier: str, json_output: Json = False) -> None:
+        """End a token; who registered with it stays registered."""
+        _run(open_store, lambda store: remove_initial_token(store, identifier), json_output)
+
+    return tokens
 
 
 def _run(open_store: OpenStore, work: Callable[[Store], Awaitable[object]], json_output: bool) -> None:

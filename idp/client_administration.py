@@ -1,13 +1,17 @@
-"""What an operator does with relying parties: add, change, show, remove, rotate a secret.
+"""What an operator does with relying parties: add, change, show, remove, rotate a secret, let in strangers.
 
 Owns:    these acts on a store. Leaves options and printing to `cli`, the rules of a registration to `relying_parties`.
 Rules:   a secret is ours to make, returned once, kept as its hash
-Spec:    RFC 7591 cl. 2, 3.2.1
+Spec:    RFC 7591 cl. 2, 3 (initial access token), 3.2.1
 """
 
+import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 
-from idp.errors import InvalidClientMetadata, UnknownClient
+from idp.errors import InvalidClientMetadata, UnknownClient, UnknownInitialToken
+from idp.hashes import hash_token
+from idp.model import InitialAccessToken
 from idp.protocol import ClientAuthMethod
 from idp.relying_parties import (
     RelyingParty,
@@ -20,6 +24,8 @@ from idp.relying_parties import (
 )
 from idp.store import Store
 from trust_lists.clock import utc_now
+
+MAX_NOTE = 200
 
 
 async def add_client(store: Store, document: dict[str, object], *, client_id: str | None = None) -> dict[str, object]:
@@ -84,6 +90,45 @@ async def rotate_client_secret(store: Store, client_id: str) -> dict[str, object
     party = parse_registration(registration_document(known), client_id=client_id, secret_hash=hash_secret(secret))
     await store.save_client(party, at=utc_now())
     return _with_secret(party, secret)
+
+
+async def add_initial_token(store: Store, *, uses: int, days: int, note: str) -> dict[str, object]:
+    """Make an initial access token; return it, this once.
+
+    Raises:
+        InvalidClientMetadata: the note is not a short printable text.
+    """
+    if len(note) > MAX_NOTE or not note.isprintable():
+        raise InvalidClientMetadata(f"the note must be a printable text of at most {MAX_NOTE} characters")
+    secret = new_secret()
+    token = InitialAccessToken(secrets.token_hex(4), note, uses, utc_now() + timedelta(days=days))
+    await store.save_initial_token(token, token_hash=hash_token(secret))
+    return {**_shown(token), "initial_access_token": secret}
+
+
+async def list_initial_tokens(store: Store) -> list[dict[str, object]]:
+    """Return every initial access token, without its secret."""
+    return [_shown(token) for token in await store.list_initial_tokens()]
+
+
+async def remove_initial_token(store: Store, identifier: str) -> dict[str, object]:
+    """End an initial access token.
+
+    Raises:
+        UnknownInitialToken: there is none under this identifier.
+    """
+    if not await store.remove_initial_token(identifier):
+        raise UnknownInitialToken
+    return {"id": identifier, "removed": True}
+
+
+def _shown(token: InitialAccessToken) -> dict[str, object]:
+    return {
+        "id": token.id,
+        "note": token.note,
+        "uses_left": token.uses_left,
+        "expires_at": token.expires_at.isoformat(timespec="seconds"),
+    }
 
 
 def _needs_secret(document: Mapping[str, object]) -> bool:

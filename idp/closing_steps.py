@@ -17,6 +17,7 @@ from idp.authorization import RefusedRequest
 from idp.authorization_response import answer_location, error_answer
 from idp.browser import Visit, choose_locale, redirect
 from idp.claims import ReleaseSource, release
+from idp.closing_page import closing_location
 from idp.consent import record_consent
 from idp.errors import LoginStepRepeated, StoreUnavailable
 from idp.grants.codes import build_grant
@@ -59,7 +60,7 @@ async def issue_grant(desk: LoginDesk, visit: Visit, login: Login, step: IssueGr
     visit.ended = visit.stored
     await _record_issue(desk, login, step, grant, consent)
     if request.target is not Target.PORTAL:
-        return desk.page(visit, login, "idp_closed.html", {"agreed": True, "device": request.target is Target.DEVICE})
+        return _closed(desk, login, agreed=True)
     return _answer(desk, visit, login, {"code": code, "state": request.state})
 
 
@@ -72,7 +73,7 @@ async def refuse(desk: LoginDesk, visit: Visit, login: Login, step: Refuse) -> R
         visit.ended = visit.stored
     await desk.record(login, "login.refused", outcome=error.code, client=request.client_id, reason=error.description)
     if request.target is not Target.PORTAL:
-        return desk.page(visit, login, "idp_closed.html", {"agreed": False, "device": request.target is Target.DEVICE})
+        return _closed(desk, login, agreed=False)
     refused = RefusedRequest(error, request.redirect_uri, request.state, request.response_mode)
     return _answer(desk, visit, login, error_answer(refused))
 
@@ -83,6 +84,17 @@ async def open_account(desk: LoginDesk, visit: Visit, login: Login) -> Response:
         await desk.deps.store.close_login(Ending(handle_hash=visit.handle_hash))
         visit.ended = True
     return redirect(f"{desk.deps.config.issuer}/account")
+
+
+def _closed(desk: LoginDesk, login: Login, *, agreed: bool) -> Response:
+    """Rule 3."""
+    request, deps = login.transaction.request, desk.deps
+    if request.target is Target.ACCOUNT:  # the person gave up signing in to their account: nobody waits for an answer
+        return redirect(f"{deps.config.issuer}/logout")
+    device, reference = request.target is Target.DEVICE, login.transaction.id
+    return redirect(
+        closing_location(deps, agreed=agreed, device=device, client_id=request.client_id, reference=reference)
+    )
 
 
 def _answer(desk: LoginDesk, visit: Visit, login: Login, answer: Mapping[str, str | None]) -> Response:

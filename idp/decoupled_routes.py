@@ -1,11 +1,13 @@
 """The doors of requests whose person is at another device: device authorization and back-channel authentication.
 
-Owns:    `/device_authorization`, `/backchannel_authentication`, the page `/device`, the link `/approve/{id}`. Leaves the login to
-         `login_flow`, polling to `grants.decoupled`.
+Owns:    `/device_authorization`, `/backchannel_authentication`, the page `/device`, the link `/approve/{id}`, the end `/done`.
+         Leaves the login to `login_flow`, polling to `grants.decoupled`.
 Rules:   1 the person always sees what they approve, and what to compare with the other screen: an earlier consent never serves
          2 a user code is short, so it is guarded: few tries an address, ten minutes, one use, found by its keyed hash
          3 a back-channel request names its person beforehand; only they can answer it, signed in anew
-         4 for a person who never used the portal there is nobody to ask: the portal learns `unknown_user_id`, and no more
+         4 a portal has few requests waiting for one person: whoever is asked again and again agrees in the end
+         5 a code comes from our own page or the person's own hand: another site's form does not skip the question
+         6 for a person who never used the portal there is nobody to ask: the portal learns `unknown_user_id`, and no more
 Spec:    RFC 8628 cl. 3.1 to 3.3, 5.1, 6.1; OpenID Connect CIBA Core 1.0 cl. 7, 13
 """
 
@@ -14,6 +16,7 @@ import secrets
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,17 +25,22 @@ from idp.arriving_requests import request_context
 from idp.authorization import build_request
 from idp.back_channel import BackChannel, Caller
 from idp.browser import choose_locale, finish_visit, read_form, read_visit, redirect
+from idp.closing_page import closing_page
 from idp.deps import IdpDeps
 from idp.errors import (
+    AccessDenied,
+    FormRefused,
     InvalidBindingMessage,
     InvalidRequest,
     LoginExpired,
+    NothingToAnswer,
     UnauthorizedClient,
     UnknownDeviceCode,
     UnknownUserId,
 )
 from idp.grants.handles import new_handle, new_identifier
 from idp.login_desk import LoginDesk
+from idp.login_pages import ERROR_TEXTS
 from idp.model import AuthorizationRequest, DecoupledRequest, Target, UnverifiedRequest
 from idp.oauth_responses import answered, json_response
 from idp.page_doors import shown
@@ -45,7 +53,9 @@ from idp.tokens.hints import verify_id_token_hint
 USER_CODE_ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
 """RFC 8628 cl. 6.1: no vowels, so no words; no letter that looks like another. 20^8 codes."""
 _USER_CODE = re.compile(rf"[{USER_CODE_ALPHABET}]{{8}}")
-_BINDING_MESSAGE = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+MAX_BINDING_MESSAGE = 64
+MAX_WAITING = 3
+"""How many requests of one portal may wait for one person (rule 4)."""
 _CODE_TRIES = 5
 """How often a new user code is made when one is taken."""
 
@@ -66,6 +76,7 @@ class DecoupledRoutes:
             Route("/backchannel_authentication", answered(self.authentication, self._deps), methods=["POST"]),
             Route("/device", shown(self._deps, self.device), methods=["GET", "POST"]),
             Route("/approve/{identifier}", shown(self._deps, self.approve), methods=["GET"]),
+            Route("/done", shown(self._deps, self.done), methods=["GET"]),
         ]
 
     async def device_authorization(self, request: Request) -> Response:
@@ -104,13 +115,16 @@ class DecoupledRoutes:
         if caller.party.auth_method is ClientAuthMethod.NONE:
             raise UnauthorizedClient("Only a confidential client can ask for back-channel authentication")
         message = caller.form.get("binding_message")
-        if message is not None and not _BINDING_MESSAGE.fullmatch(message):
+        if message is not None and not _showable(message):
             raise InvalidBindingMessage
         accepted = self._accepted(caller, GrantType.CIBA, Target.BACKCHANNEL)
         subject = self._hinted_subject(caller)
         person = await deps.store.find_person(caller.party.client_id, subject)
         if person is None:
             raise UnknownUserId
+        waiting = await deps.store.list_decoupled(person, at=caller.at)
+        if sum(found.request.client_id == caller.party.client_id for found in waiting) >= MAX_WAITING:
+            raise AccessDenied("Enough requests wait for this person")
         lifetime = _requested_lifetime(caller.form.get("requested_expiry"), deps.config.backchannel_lifetime)
         asked = replace(accepted, hinted_subject=subject, prompt=(Prompt.LOGIN.value,))
         opened = replace(self._open(asked, caller, lifetime), person=person)
@@ -120,12 +134,15 @@ class DecoupledRoutes:
         ):
             await self._back_channel.refuse_replay(caller)
         await self._record("backchannel.authentication_opened", opened)
-        if deps.notifier is not None:
-            url = f"{deps.config.issuer}/approve/{opened.id}"
-            await deps.notifier.notify(person=person, portal=caller.party.client_name, message=message or "", url=url)
-        return json_response(
+        response = json_response(
             {"auth_req_id": auth_req_id, "expires_in": int(lifetime.total_seconds()), "interval": opened.interval_s}
         )
+        if deps.notifier is not None:  # after the answer: a slow gateway holds up no portal, and tells it nothing
+            url, portal = f"{deps.config.issuer}/approve/{opened.id}", caller.party.client_name
+            response.background = BackgroundTask(
+                deps.notifier.notify, person=person, portal=portal, message=message or "", url=url
+            )
+        return response
 
     async def device(self, request: Request) -> Response:
         """`GET|POST /device` (RFC 8628 cl. 3.3): type the code, or confirm the one that the link brought."""
@@ -134,14 +151,13 @@ class DecoupledRoutes:
             raw = request.scope["query_string"]
             code = parse_parameters(raw, deps.config, max_bytes=deps.config.max_query_bytes).get("user_code") or ""
             shown_code = code[:9] if _normal(code) else ""
-            context = {"user_code": shown_code, "ui_locales": choose_locale(request, ())}
-            return deps.render(request, "idp_device.html", context)
+            return self._code_page(request, user_code=shown_code)
+        if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
+            raise FormRefused  # rule 5
         self._code_limiter.check(request, at=visit.at)  # rule 2, cl. 5.1
         typed = _normal((await read_form(request, deps.config)).get("user_code") or "")
         found = None if typed is None else await deps.store.find_decoupled(self._lookup(typed), at=visit.at)
-        if found is None:
-            raise UnknownDeviceCode
-        return await self._enter(request, found, visit.at)
+        return await (self._unknown_code(request) if found is None else self._enter(request, found, visit.at))
 
     async def approve(self, request: Request) -> Response:
         """`GET /approve/{id}`: the person follows the notice of a back-channel request.
@@ -152,8 +168,32 @@ class DecoupledRoutes:
         self._code_limiter.check(request, at=at)
         found = await self._deps.store.load_decoupled(request.path_params["identifier"][:64], at=at)
         if found is None or found.request.target is not Target.BACKCHANNEL:
-            raise LoginExpired
+            raise NothingToAnswer
         return await self._enter(request, found, at)
+
+    async def done(self, request: Request) -> Response:
+        """`GET /done`: the end, for a person whose answer went another way than through this browser."""
+        return await closing_page(request, self._deps)
+
+    def _code_page(self, request: Request, *, user_code: str, reference: str = "", status: int = 200) -> Response:
+        headline, advice = ERROR_TEXTS[UnknownDeviceCode.code]
+        context = {
+            "user_code": user_code,
+            "reference": reference,
+            "code": UnknownDeviceCode.code,
+            "headline": headline,
+            "advice": advice,
+            "ui_locales": choose_locale(request, ()),
+        }
+        return self._deps.render(request, "idp_device.html", context, status=status)
+
+    async def _unknown_code(self, request: Request) -> Response:
+        """Show the form again with what is wrong; what was typed is not repeated."""
+        reference = secrets.token_urlsafe(9)
+        await self._deps.audit.record(
+            "page.refused", correlation=reference, outcome=UnknownDeviceCode.code, detail={"door": "/device"}
+        )
+        return self._code_page(request, user_code="", reference=reference, status=400)
 
     async def _enter(self, request: Request, found: DecoupledRequest, at: datetime) -> Response:
         """Start the login that answers the request; a reloadable page follows."""
@@ -161,7 +201,10 @@ class DecoupledRoutes:
         party = await deps.store.load_client(found.request.client_id)
         if party is None:
             raise LoginExpired
-        transaction = self._desk.new_transaction(found.request, at=at)
+        made = self._desk.new_transaction(found.request, at=at)
+        transaction = replace(
+            made, expires_at=min(made.expires_at, found.expires_at)
+        )  # nobody agrees to what nobody awaits
         await self._desk.start(visit, transaction, party)
         return finish_visit(visit, redirect(f"{deps.config.issuer}/login"), deps.config)
 
@@ -218,6 +261,11 @@ def _normal(typed: str) -> str | None:
     """RFC 8628 cl. 6.1: case, spaces and dashes do not matter."""
     code = typed.upper().replace("-", "").replace(" ", "") if len(typed) <= 32 else ""
     return code if _USER_CODE.fullmatch(code) else None
+
+
+def _showable(message: str) -> bool:
+    """CIBA cl. 7.1: short and plain; without control, invisible or direction-changing characters it cannot pretend."""
+    return 1 <= len(message) <= MAX_BINDING_MESSAGE and message.isprintable() and bool(message.strip())
 
 
 def _requested_lifetime(text: str | None, longest: timedelta) -> timedelta:

@@ -22,12 +22,12 @@ Rules:   1 `code` is the standard's own word where a standard has one
     │   │   └── InvalidClientMetadata · InvalidRedirectUri               (RFC 7591)
     │   ├── PageError                           may never travel through a redirect: shown to the person
     │   │   ├── UnknownRelyingParty · UnregisteredRedirectUri · MalformedRequest · UnknownPushedRequest · RequestObjectRefused
-    │   │   ├── UnknownDeviceCode
+    │   │   ├── UnknownDeviceCode · NothingToAnswer
     │   │   ├── LoginExpired · LoginNotYours · LoginStepRepeated · FormRefused
     │   │   └── UnknownConnector
     │   ├── JoseRefused                         a signed or encrypted object does not hold; its reader says so in its standard's word
     │   ├── TooManyRequests
-    │   ├── UnknownClient                       (the command: no such relying party)
+    │   ├── UnknownClient · UnknownInitialToken (the command: no such relying party, no such token)
     │   └── UpstreamRefused  (also an UpstreamError)
     │       ├── UpstreamDenied                  the person said no at the upstream
     │       ├── UpstreamNotGenuine              signature, state, envelope or shape is wrong
@@ -331,6 +331,12 @@ class UnknownDeviceCode(PageError):
     code = "unknown_user_code"
 
 
+class NothingToAnswer(PageError):
+    """No request of a portal's backend waits behind this link: it was answered, or has expired."""
+
+    code = "nothing_to_answer"
+
+
 class MalformedRequest(PageError):
     """The request cannot be read: too large, wrongly encoded, or its client_id or redirect_uri is repeated."""
 
@@ -382,6 +388,12 @@ class JoseRefused(IdpRefused):
     """A signed or encrypted object is malformed, not genuine, or not of the expected kind."""
 
     code = "jose_refused"
+
+
+class UnknownInitialToken(IdpRefused):
+    """No initial access token is known under this identifier."""
+
+    code = "initial_token_not_found"
 
 
 class UnknownClient(IdpRefused):

@@ -55,7 +55,10 @@ ITEM_LABELS: Final[Mapping[ReleasedItem, tuple[str, str]]] = {
     ),
 }
 
+ANOTHER_PERSON: Final = "another_person"
+"""Code of the notice for somebody who signed in where the portal had named another (`id_token_hint`, CIBA)."""
 NOTICES: Final[Mapping[str, str]] = {
+    ANOTHER_PERSON: "This request is meant for somebody else. Sign in with the account that you use at this portal, or go back.",
     "upstream_denied": "You cancelled at the identity provider. You can try again or choose another way.",
     "upstream_not_genuine": "The identity provider's answer could not be verified. Please try again.",
     "upstream_code_refused": "The answer came too late or was used already. Please try again.",
@@ -89,6 +92,10 @@ ERROR_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "malformed_request": (
         "This request cannot be read",
         "Go back to the portal and start again. If it happens again, tell its staff.",
+    ),
+    "nothing_to_answer": (
+        "There is nothing to answer any more",
+        "The request was answered already, or its time is over. If the portal still waits, start again there.",
     ),
     "login_expired": (
         "There is no sign-in in progress here",

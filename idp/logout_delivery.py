@@ -5,6 +5,8 @@ Rules:   1 a notice leaves the outbox only when the relying party answered 200 o
          2 otherwise again after 5 s, 30 s, 5 min, then every 30 min, until the notice expires
          3 the token is minted anew for each try: it lives for two minutes
          4 redirects are not followed, answers are not read
+         5 a notice goes where the relying party wants to hear now, not where it wanted when the session began
+         6 one notice that fails, however it fails, holds up no other
 Spec:    OpenID Connect Back-Channel Logout 1.0 cl. 2.5, 2.8
 """
 
@@ -43,20 +45,25 @@ async def deliver_due(deps: IdpDeps) -> int:
     """Deliver one batch; return how many notices were tried."""
     at = deps.clock()
     notices = await deps.store.take_notices(at=at, until=at + LEASE, limit=BATCH)
-    await asyncio.gather(*(_deliver(notice, deps) for notice in notices))
+    await asyncio.gather(
+        *(_deliver(notice, deps) for notice in notices), return_exceptions=True
+    )  # rule 6: its lease runs out
     return len(notices)
 
 
 async def _deliver(notice: LogoutNotice, deps: IdpDeps) -> None:
     party = await deps.store.load_client(notice.client_id)
-    if party is None or party.backchannel_logout_uri != notice.uri:
+    if party is None or party.backchannel_logout_uri is None:
         await deps.store.settle_notice(notice.id, retry_at=None)  # whoever was to hear it is gone
         return
     at = deps.clock()
     token = mint_logout_token(notice, party, keys=deps.token_keys, config=deps.config, at=at)
     try:
         status = await post_form(
-            deps.http, notice.uri, {"logout_token": token}, private_allowed=deps.config.private_callbacks
+            deps.http,
+            party.backchannel_logout_uri,
+            {"logout_token": token},
+            private_allowed=deps.config.private_callbacks,
         )
     except (httpx.HTTPError, AddressRefused, OSError):
         status = 0

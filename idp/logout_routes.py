@@ -1,15 +1,14 @@
-"""Logout that a portal starts: the session ends here, everybody who relied on it hears, and the browser goes back where it was registered to go.
+"""Logout that a portal starts: the session ends here, everybody who relied on it hears, the browser goes back where it may.
 
 Owns:    `/logout`, `/logout/return`. Leaves the end itself to `session_ending`.
 Rules:   1 the session cookie decides: a hint that does not belong to this very session ends nothing by itself, the person is asked
          2 a browser goes only to a registered post-logout URI, compared as a string
          3 the way: the portals' frames, then the upstream where it has a logout, then back; what follows is sealed, not believed
+         4 a portal's frame may run its logout and nothing else: it is sandboxed, and the page goes on whether it answers or not
 Spec:    OpenID Connect RP-Initiated Logout 1.0 cl. 2, 3; Front-Channel Logout 1.0 cl. 2
 """
 
-import base64
 import hmac
-import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -18,13 +17,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.authorization_response import response_location
-from idp.browser import Visit, drop_cookie, read_form, read_visit, redirect
+from idp.browser import Visit, choose_locale, drop_cookie, read_form, read_visit, redirect
 from idp.deps import IdpDeps
 from idp.errors import MalformedRequest
 from idp.identity import session_identifier
 from idp.model import SignIn
+from idp.page_doors import shown
 from idp.parameters import Parameters, parse_parameters
 from idp.relying_parties import RelyingParty
+from idp.sealed_values import open_value, seal_value
 from idp.session_ending import end_session
 from idp.tokens.hints import verify_id_token_hint
 
@@ -42,8 +43,8 @@ class LogoutRoutes:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route("/logout", self.logout, methods=["GET", "POST"]),
-            Route("/logout/return", self.upstream_return, methods=["GET"]),
+            Route("/logout", shown(self._deps, self.logout), methods=["GET", "POST"]),
+            Route("/logout/return", shown(self._deps, self.upstream_return), methods=["GET"]),
         ]
 
     async def logout(self, request: Request) -> Response:
@@ -62,7 +63,7 @@ class LogoutRoutes:
         csrf = deps.cipher.lookup(visit.session_hash, purpose="idp.logout_form")
         confirmed = request.method == "POST" and hmac.compare_digest((asked.get("csrf") or "").encode(), csrf.encode())
         if not confirmed and not self._is_of_session(hint, sign_in, party):
-            return self._ask(visit, asked, party, back, csrf)
+            return self._ask(visit, asked, party, sign_in, csrf)
         ended = await end_session(deps, sign_in.session, by="logout", at=visit.at)
         frames = () if ended is None else ended.frames
         then = self._upstream_location(sign_in, back) or back
@@ -72,7 +73,8 @@ class LogoutRoutes:
         """`GET /logout/return`: back from the upstream's logout, on to what was sealed at the start."""
         deps = self._deps
         visit = read_visit(request, deps.config, deps.clock())
-        return self._onward(visit, self._opened(request.query_params.get("then")))
+        then = open_value(deps.cipher, request.query_params.get("then"), purpose=_THEN)
+        return self._onward(visit, then if isinstance(then, str) else None)
 
     async def _parameters(self, request: Request) -> Parameters:
         if request.method == "POST":
@@ -99,43 +101,38 @@ class LogoutRoutes:
         expected = session_identifier(self._deps.cipher, session=sign_in.session, client_id=party.client_id)
         return hmac.compare_digest(sid.encode(), expected.encode())
 
-    def _ask(
-        self, visit: Visit, asked: Parameters, party: RelyingParty | None, back: str | None, csrf: str
-    ) -> Response:
+    def _ask(self, visit: Visit, asked: Parameters, party: RelyingParty | None, sign_in: SignIn, csrf: str) -> Response:
+        back = _return_location(asked, party)
         form = {
             "csrf": csrf,
             "client_id": "" if party is None else party.client_id,
             "post_logout_redirect_uri": "" if back is None else asked.get("post_logout_redirect_uri") or "",
             "return_state": (asked.get("state") or "")[:512],
         }
-        return self._page(visit, "ask", {"form": form, "form_targets": () if back is None else (_origin(back),)})
+        # Chromium holds every redirect that follows the form against CSP form-action: the upstream's logout, and the way back
+        onward = (self._upstream_location(sign_in, back), back)
+        context = {
+            "form": form,
+            "portal": None if party is None else party.named(choose_locale(visit.request, ())),
+            "form_targets": tuple(_origin(uri) for uri in onward if uri is not None),
+            "ui_locales": (asked.get("ui_locales") or "")[:100],
+        }
+        return self._page(visit, "ask", context)
 
     def _upstream_location(self, sign_in: SignIn, back: str | None) -> str | None:
         """Return where the upstream ends its own session, if it has such a place."""
         connector = self._deps.connectors.get(sign_in.connector)
         if connector is None:
             return None
-        sealed = self._deps.cipher.seal(json.dumps(back).encode(), purpose=_THEN)
-        then = base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        then = seal_value(self._deps.cipher, back, purpose=_THEN)
         return connector.logout_url(return_to=f"{self._deps.config.issuer}/logout/return?then={then}")
-
-    def _opened(self, then: str | None) -> str | None:
-        if then is None or len(then) > 8_192:
-            return None
-        try:
-            sealed = base64.b64decode(then + "=" * (-len(then) % 4), altchars=b"-_", validate=True)
-            location = json.loads(self._deps.cipher.open(sealed, purpose=_THEN))
-        except ValueError:
-            return None
-        return location if isinstance(location, str) else None
 
     def _framed(self, visit: Visit, frames: tuple[str, ...], then: str | None) -> Response:
         context: dict[str, object] = {
             "frames": frames,
             "frame_sources": tuple(sorted({_origin(frame) for frame in frames})),
-            "then": then,
-            "refresh_s": None if then is None else FRAMES_SHOWN_S,
-            "refresh_url": then,
+            "then": then or f"{self._deps.config.issuer}/logout",
+            "seconds": FRAMES_SHOWN_S,
         }
         return self._page(visit, "frames", context)
 
@@ -149,7 +146,7 @@ class LogoutRoutes:
     def _page(
         self, visit: Visit, state: str, more: Mapping[str, object] | None = None, *, status: int = 200
     ) -> Response:
-        context = {"state": state, "form": {}, "frames": (), "then": None, **(more or {})}
+        context = {"state": state, "form": {}, "portal": None, "frames": (), "then": None, **(more or {})}
         return self._deps.render(visit.request, "idp_logout.html", context, status=status)
 
 

@@ -4,7 +4,8 @@ Owns:    `/register`, `/register/{client_id}`. Leaves the rules of a registratio
 Rules:   1 nobody registers without an initial access token, which an operator made and which runs out
          2 what is registered here begins with little: no scope that concerns signing or permits unless a software statement of a
            trusted issuer says so, and never the right to exchange tokens
-         3 a registration is managed with its own token, which changes at every update (RFC 7592 cl. 3); a wrong one says 401, whatever
+         3 nobody joins another's sector by themselves: its people would be known here by the same subjects (Core cl. 8.1)
+         4 a registration is managed with its own token, which changes at every update (RFC 7592 cl. 3); a wrong one says 401, whatever
            the client_id, so that nobody learns who is registered
 Spec:    RFC 7591 cl. 3; RFC 7592; OpenID Connect Dynamic Client Registration 1.0 cl. 3, 4
 """
@@ -38,6 +39,7 @@ from idp.relying_parties import (
 MAX_DOCUMENT_BYTES = 65_536
 _OPERATOR_ONLY = frozenset({GrantType.TOKEN_EXCHANGE.value})
 _STATED_ONLY = frozenset({Scope.PERMIT.value, Scope.SIGNING.value})
+_SECTOR_MEMBERS = frozenset({"redirect_uris", "sector_identifier_uri"})
 _IGNORED = frozenset({"client_id", "client_secret", "registration_access_token", "registration_client_uri",
                       "client_id_issued_at", "client_secret_expires_at"})  # fmt: skip
 _SECRET_METHODS = frozenset({ClientAuthMethod.CLIENT_SECRET_BASIC, ClientAuthMethod.CLIENT_SECRET_POST})
@@ -63,11 +65,11 @@ class RegistrationRoutes:
         """`POST /register` (RFC 7591 cl. 3.1)."""
         deps, at = self._deps, self._deps.clock()
         self._limiter.check(request, at=at)
+        token = _bearer(request)
         document = await self._document(request)
         # 1 who lets the portal in; the document is judged first, so that a typing error costs no use
-        client_id, secret = new_client_id(), None
-        party, secret = self._judged(document, client_id, None)
-        token = _bearer(request)
+        client_id = new_client_id()
+        party, secret = await self._judged(document, client_id, None)
         used = await deps.store.use_initial_token(hash_token(token), at=at)
         if used is None:
             raise InvalidToken("An initial access token is needed")
@@ -90,7 +92,7 @@ class RegistrationRoutes:
             raise InvalidClientMetadata("client_id must be the one of this registration")
         if "client_secret" in document and not known.accepts_secret(str(document["client_secret"])):
             raise InvalidClientMetadata("client_secret cannot be chosen")
-        party, secret = self._judged(document, known.client_id, known)
+        party, secret = await self._judged(document, known.client_id, known)
         management = secrets.token_urlsafe(32)
         await self._deps.store.save_client(party, at=self._deps.clock(), registration_token_hash=hash_token(management))
         await self._record("client.updated", known.client_id)
@@ -114,7 +116,7 @@ class RegistrationRoutes:
             raise InvalidClientMetadata("The body is not a JSON object")
         return {name: value for name, value in document.items() if value is not None}  # RFC 7592 cl. 2.2: null = absent
 
-    def _judged(
+    async def _judged(
         self, document: Mapping[str, object], client_id: str, known: RelyingParty | None
     ) -> tuple[RelyingParty, str | None]:
         """Return the relying party and its new secret, if it needs one."""
@@ -126,6 +128,8 @@ class RegistrationRoutes:
         members.setdefault("token_endpoint_auth_method", ClientAuthMethod.CLIENT_SECRET_BASIC.value)  # RFC 7591 cl. 2
         party = parse_registration(members, client_id=client_id)
         _check_modest(party, proved=proved)
+        if not proved & _SECTOR_MEMBERS:
+            await self._check_own_sector(party)
         if party.auth_method not in _SECRET_METHODS:
             return party, None
         if known is not None and known.secret_hash is not None:
@@ -133,8 +137,20 @@ class RegistrationRoutes:
         secret = new_secret()
         return parse_registration(members, client_id=client_id, secret_hash=hash_secret(secret)), secret
 
+    async def _check_own_sector(self, party: RelyingParty) -> None:
+        """Rule 3. A registration without people has no sector."""
+        if not party.has_users:
+            return
+        for other in await self._deps.store.list_clients():
+            if (
+                other.party.client_id != party.client_id
+                and other.party.has_users
+                and other.party.sector == party.sector
+            ):
+                raise InvalidClientMetadata("Another relying party stands in this sector; an operator can join it")
+
     async def _managed(self, request: Request) -> RelyingParty:
-        """Rule 3."""
+        """Rule 4."""
         self._limiter.check(request, at=self._deps.clock())
         token = _bearer(request)
         loaded = await self._deps.store.load_registration(request.path_params["client_id"][:256])

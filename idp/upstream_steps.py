@@ -20,7 +20,7 @@ from idp.hashes import hash_token
 from idp.identity import sign_in_of
 from idp.login import Login, WaitUpstream, with_notice
 from idp.login_desk import LoginDesk
-from idp.login_pages import NOTICES, OTHER_NOTICE, choice_rows
+from idp.login_pages import ANOTHER_PERSON, NOTICES, OTHER_NOTICE, choice_rows
 from idp.model import UpstreamAttempt
 from idp.oauth_responses import status_of
 from idp.store import LoadedLogin
@@ -38,13 +38,19 @@ async def show_choice(desk: LoginDesk, visit: Visit, login: Login, *, status: in
     """Show the identity providers."""
     if not visit.stored:
         login = await desk.keep(visit, login, login.transaction)
-    notice = login.transaction.notice
+    notice = login.transaction.notice or (ANOTHER_PERSON if _is_another(login) else None)
     context = {
         "rows": choice_rows(desk.deps.connectors),
         "notice": None if notice is None else NOTICES.get(notice, OTHER_NOTICE),
         "notice_code": notice,
     }
     return desk.page(visit, login, "idp_choose.html", context, status=status)
+
+
+def _is_another(login: Login) -> bool:
+    """Tell whether somebody signed in for this very login, and it is not the person whom the portal named."""
+    sign_in = login.sign_in
+    return sign_in is not None and sign_in.session == login.transaction.session and not login.hinted_person
 
 
 async def go_upstream(desk: LoginDesk, visit: Visit, login: Login, connector: str) -> Outcome:

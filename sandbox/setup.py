@@ -9,6 +9,7 @@ Rules:   1 a data folder made by a newer program, for another sandbox address, o
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from sandbox.errand.context import Addresses
 from sandbox.errors import SandboxRefused
 from sandbox.iam_smart import provision
 from sandbox.launcher import Processes
+from sandbox.notices import SECRET_FILE
 from sandbox.operators import Operators
 from sandbox.permit_authority import provision_authority
 from sandbox.pki import build_pki
@@ -99,6 +101,8 @@ def prepare(data: Path, addresses: Addresses, *, at: datetime) -> Path:
     )
     _write(onboarding / "iam-smart.json", client.to_json())
     authority = provision_authority(folder / "permit-authority")
+    if not (onboarding / SECRET_FILE).exists():
+        _write(onboarding / SECRET_FILE, secrets.token_urlsafe(32).encode())
     config = _write_config(data, addresses, authority.client_id)
     _prepare_database(data)
     _register_portal(data, config, addresses)
@@ -174,6 +178,8 @@ def _write_config(data: Path, addresses: Addresses, authority_client: str) -> Pa
         "GBA_TRUST_PERMIT_AUTHORITY_KEY_FILE": str(authority / "client.key"),
         "GBA_TRUST_PERMIT_AUTHORITY_PUBLIC_KEY_FILE": str(authority / "authority.pub"),
         "GBA_TRUST_PERMIT_AUTHORITY_CLIENT_ID": authority_client,
+        "GBA_TRUST_NOTIFIER_URL": f"{addresses.sandbox}/notices",
+        "GBA_TRUST_NOTIFIER_SECRET_FILE": str(onboarding / SECRET_FILE),
     }
     lines = ["# Written by the demonstration: what its simulated partners would have handed over.\n"]
     lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in members.items()]

@@ -34,6 +34,7 @@ from service.errors import SettingsRefused
 from service.foundation import PACKAGES, ROOT, Foundation, build_foundation
 from service.health import Check, health_routes
 from service.management import build_management
+from service.notifier import HttpNotifier
 from service.page_renderer import static_routes
 from service.problem_details import DOMAIN_ERRORS
 from service.settings import Mode, Settings
@@ -157,7 +158,21 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
         clock=base.clock,
         render=base.render,
         http=base.http,
+        notifier=_notifier(base),
     )
+
+
+def _notifier(base: Foundation) -> HttpNotifier | None:
+    settings = base.settings.notifier
+    if settings is None:
+        return None
+    try:
+        secret = settings.secret_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsRefused("GBA_TRUST_NOTIFIER_SECRET_FILE cannot be read") from error
+    if not 16 <= len(secret) <= 512 or not secret.isprintable() or " " in secret:
+        raise SettingsRefused("GBA_TRUST_NOTIFIER_SECRET_FILE must hold one word of 16 to 512 characters")
+    return HttpNotifier(settings.url, secret, base.http, base.audit)
 
 
 def _idp_config(settings: Settings) -> IdpConfig:

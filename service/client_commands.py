@@ -39,7 +39,7 @@ client_app = build_client_app(open_store)
 def choose(
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with GBA_TRUST_* names.")] = None,
 ) -> None:
-    """Relying parties: add, show, list, update, remove, rotate-secret."""
+    """Relying parties: add, show, list, update, remove, rotate-secret, initial-token."""
     _chosen["config"] = config
 
 

@@ -8,6 +8,7 @@ Rules:   1 the language is the one the person chose (`lang` cookie), else the po
 Spec:    OpenID Connect Core cl. 3.1.2.1 (ui_locales); RFC 9110 cl. 12.5.4; CSP Level 3; WCAG 2.2 cl. 3.1.1
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode
@@ -47,6 +48,8 @@ CSP = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
 )
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*:(//[A-Za-z0-9.:\[\]_-]+)?")
 
 
 class PageRenderer:
@@ -116,7 +119,10 @@ def _policy(context: Mapping[str, object]) -> str:
 
 
 def _origins(value: object) -> list[str]:
-    return [str(origin) for origin in value] if isinstance(value, tuple | list) else []
+    """Return the origins (or an app's own schemes) that may stand in a policy: one that could end its directive is left out."""
+    return (
+        [str(origin) for origin in value if _ORIGIN.fullmatch(str(origin))] if isinstance(value, tuple | list) else []
+    )
 
 
 def choose_language(request: Request, ui_locales: object = None) -> str:

@@ -58,6 +58,15 @@ class PermitAuthoritySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """How to reach the operator's gateway for notices to people (CIBA)."""
+
+    url: str
+    secret_file: Path
+    """The bearer secret by which the gateway knows us."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the service can be told, read once."""
 
@@ -80,6 +89,7 @@ class Settings:
     iam_smart: IamSmartSettings | None
     permit_authority: PermitAuthoritySettings | None
     rate_limits: bool
+    notifier: NotifierSettings | None = None
 
     @property
     def database_path(self) -> Path:
@@ -120,6 +130,8 @@ NAMES: tuple[str, ...] = (
     "PERMIT_AUTHORITY_PUBLIC_KEY_FILE",
     "PERMIT_AUTHORITY_CLIENT_ID",
     "RATE_LIMITS",
+    "NOTIFIER_URL",
+    "NOTIFIER_SECRET_FILE",
 )
 
 
@@ -159,6 +171,7 @@ def load_settings(
         iam_smart=_iam_smart(values),
         permit_authority=_permit_authority(values),
         rate_limits=_switch("RATE_LIMITS", values.get("RATE_LIMITS", "on")),
+        notifier=_notifier(values),
     )
     check_mode(settings, values)
     return settings
@@ -184,7 +197,7 @@ def check_mode(settings: Settings, values: Mapping[str, str]) -> None:
         raise SettingsRefused("GBA_TRUST_KEY_ENCRYPTION_KEY_FILE is missing: production does not make its own secrets")
     if not settings.rate_limits:
         raise SettingsRefused("GBA_TRUST_RATE_LIMITS=off is for demo mode only")
-    for name in ("TRUST_LIST_URL", "TSA_URL", "IAM_SMART_BASE_URL", "PERMIT_AUTHORITY_URL"):
+    for name in ("TRUST_LIST_URL", "TSA_URL", "IAM_SMART_BASE_URL", "PERMIT_AUTHORITY_URL", "NOTIFIER_URL"):
         url = values.get(name)
         if url is not None and _is_loopback(url):
             raise SettingsRefused(f"{PREFIX}{name} points at this machine: simulated parts cannot serve production")
@@ -241,6 +254,14 @@ def _permit_authority(values: Mapping[str, str]) -> PermitAuthoritySettings | No
         authority_key_file=Path(members["PUBLIC_KEY_FILE"]),
         client_id=members["CLIENT_ID"],
     )
+
+
+def _notifier(values: Mapping[str, str]) -> NotifierSettings | None:
+    members = _group("NOTIFIER_", values, "URL", "SECRET_FILE")
+    if members is None:
+        return None
+    url = _checked_url("NOTIFIER_URL", members["URL"])
+    return NotifierSettings(url=url, secret_file=Path(members["SECRET_FILE"]).absolute())
 
 
 def _group(prefix: str, values: Mapping[str, str], *names: str) -> dict[str, str] | None:

@@ -54,6 +54,30 @@ def test_add_prints_the_registration_in_rfc_7591_words(run) -> None:
     assert run.load("bank").region == "gd"
 
 
+def test_initial_tokens(run) -> None:
+    made = json.loads(
+        run("initial-token", "add", "--uses", "5", "--days", "30", "--note", "Clinic of Macao", "--json").stdout
+    )
+    assert len(made["initial_access_token"]) >= 32
+    assert made["uses_left"] == 5
+    listed = json.loads(run("initial-token", "list", "--json").stdout)
+    assert listed == [{name: made[name] for name in ("id", "note", "uses_left", "expires_at")}]
+    assert made["initial_access_token"] not in json.dumps(listed)
+    assert json.loads(run("initial-token", "remove", made["id"], "--json").stdout) == {
+        "id": made["id"],
+        "removed": True,
+    }
+    gone = json.loads(run("initial-token", "remove", made["id"], "--json", code=1).stdout)
+    assert gone["error"]["code"] == "initial_token_not_found"
+    assert json.loads(run("initial-token", "list", "--json").stdout) == []
+
+
+def test_initial_tokens_have_bounds(run) -> None:
+    for words in (("--uses", "0"), ("--uses", "100000"), ("--days", "0"), ("--days", "4000")):
+        run("initial-token", "add", *words, code=2)
+    run("initial-token", "add", "--note", "two\nlines", code=1)
+
+
 def test_show_list_update_remove(run) -> None:
     run(*ADD)
     assert json.loads(run("show", "bank", "--json").stdout)["client_name"] == "Bank"

@@ -226,11 +226,18 @@ class Provider:
     """The provider under test, and its surroundings."""
 
     def __init__(
-        self, folder: Path, *, loopback: bool = False, postgres: PostgresDatabase | None = None, **config: Any
+        self,
+        folder: Path,
+        *,
+        loopback: bool = False,
+        issuer: str = "",
+        upstream: str = UPSTREAM,
+        postgres: PostgresDatabase | None = None,
+        **config: Any,
     ) -> None:
         self.now = AT
         self.clock = lambda: self.now
-        issuer = "http://127.0.0.1:8000" if loopback else ISSUER
+        issuer = issuer or ("http://127.0.0.1:8000" if loopback else ISSUER)
         config.setdefault("address_limit", RateLimit(0, 0))
         config.setdefault("client_limit", RateLimit(0, 0))
         config.setdefault("user_code_limit", RateLimit(0, 0))
@@ -241,7 +248,7 @@ class Provider:
         self.store = (
             SqliteStore(self.database, self.cipher) if postgres is None else PostgresStore(postgres, self.cipher)
         )
-        self.peer = Peer(UPSTREAM, self.clock)
+        self.peer = Peer(upstream, self.clock)
         self.connector = PeerConnector(self.peer, issuer)
         self.permits = PermitPeer(self.permit_keys, self.clock)
         self.outbound = Outbound()

@@ -102,6 +102,15 @@ class Client:
         async with self.provider.back_channel() as http:
             return await http.post("/token", data=self.token_form(code, **changes), auth=auth)
 
+    async def call(self, path: str, **form: str) -> httpx.Response:
+        """Post to a back-channel door, authenticated."""
+        proof = {"client_id": self.client_id} if self.auth == "none" else {}
+        if self.auth == "private_key_jwt":
+            proof = {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": self.assertion()}
+        auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" else None
+        async with self.provider.back_channel() as http:
+            return await http.post(path, data={**proof, **form}, auth=auth)
+
     async def login(self, browser: Any, **changes: str | None) -> dict[str, str]:
         """Walk a whole login; return the authorization response's parameters."""
         response = await browser.open(self.url(**changes))

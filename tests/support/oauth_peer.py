@@ -53,6 +53,7 @@ class Peer:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: dict[str, Person] = field(default_factory=dict)
     logins: int = 0
+    logouts: int = 0
 
     def app(self) -> Starlette:
         return Starlette(
@@ -60,6 +61,7 @@ class Peer:
                 Route("/o/authorize", self.authorize),
                 Route("/o/token", self.token, methods=["POST"]),
                 Route("/o/userinfo", self.userinfo),
+                Route("/o/logout", self.logout),
             ]
         )
 
@@ -76,6 +78,10 @@ class Peer:
             answer = {"code": code, "state": state}
         self.logins += 1
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(answer)}", 302)
+
+    async def logout(self, request: Request) -> Response:
+        self.logouts += 1
+        return RedirectResponse(request.query_params["return_to"], 302)
 
     async def token(self, request: Request) -> Response:
         if self.fault == "down":
