@@ -226,11 +226,19 @@ class Provider:
     """The provider under test, and its surroundings."""
 
     def __init__(
-        self, folder: Path, *, loopback: bool = False, postgres: PostgresDatabase | None = None, **config: Any
+        self,
+        folder: Path,
+        *,
+        loopback: bool = False,
+        postgres: PostgresDatabase | None = None,
+        issuer: str = "",
+        upstream: str = UPSTREAM,
+        http: httpx.AsyncClient | None = None,
+        **config: Any,
     ) -> None:
         self.now = AT
         self.clock = lambda: self.now
-        issuer = "http://127.0.0.1:8000" if loopback else ISSUER
+        issuer = issuer or ("http://127.0.0.1:8000" if loopback else ISSUER)
         config.setdefault("address_limit", RateLimit(0, 0))
         config.setdefault("client_limit", RateLimit(0, 0))
         config.setdefault("user_code_limit", RateLimit(0, 0))
@@ -241,7 +249,7 @@ class Provider:
         self.store = (
             SqliteStore(self.database, self.cipher) if postgres is None else PostgresStore(postgres, self.cipher)
         )
-        self.peer = Peer(UPSTREAM, self.clock)
+        self.peer = Peer(upstream, self.clock)
         self.connector = PeerConnector(self.peer, issuer)
         self.permits = PermitPeer(self.permit_keys, self.clock)
         self.outbound = Outbound()
@@ -256,7 +264,7 @@ class Provider:
             audit=self.trail,
             clock=self.clock,
             render=page_renderer(),
-            http=httpx.AsyncClient(transport=httpx.MockTransport(self.outbound.answer)),
+            http=http or httpx.AsyncClient(transport=httpx.MockTransport(self.outbound.answer)),
         )
         self.issuer = issuer
         self.app = Starlette(routes=[Mount("/", routes=build_routes(self.deps))])
