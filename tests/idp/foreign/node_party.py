@@ -45,7 +45,9 @@ def run(
         "scope": "openid profile",
         "secret": client.secret,
         "method": client.auth,
-        "key": client.key.as_dict(private=True) if client.auth == "private_key_jwt" else None,
+        "key": {**client.key.as_dict(private=True), "alg": client.algorithm}
+        if client.auth == "private_key_jwt"
+        else None,
         **given,
     }
     with person or served.person() as someone, _process(served) as process:

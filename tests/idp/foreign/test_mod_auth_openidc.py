@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import RSAKey
 
 from tests.idp.foreign.apache import Apache, needed, portal
+from tests.idp.foreign.chromium import needs_chromium, sign_in_by_hand
 from tests.support.client_certificates import ClientAuthority
 from tests.support.idp import Client
 from tests.support.served_provider import Person, ServedProvider
@@ -198,3 +199,24 @@ def test_back_channel_logout(served: ServedProvider, apache: Apache) -> None:
         assert not is_signed_in(apache, person), apache.log()
         assert is_signed_in(apache, other)  # only the session that ended
     assert served.provider.trail.last("logout.notified").detail["status"] == 200
+
+
+@needs_chromium
+def test_front_channel_logout_in_chromium(served: ServedProvider, apache: Apache, page: Any) -> None:
+    """The provider's page frames the portal's logout; the browser's own policies let it through."""
+    start(
+        apache,
+        frontchannel_logout_uri=f"{apache.callback}?logout=get",
+        frontchannel_logout_session_required=True,
+    )
+    page.goto(apache.page)
+    sign_in_by_hand(page)
+    page.wait_for_url(apache.page)
+    assert "name=CHAN, Ka Yan;" in page.inner_text("body")
+    page.goto(f"{served.issuer}/logout")
+    with page.expect_response(lambda answer: answer.url.startswith(f"{apache.callback}?logout=get&")) as framed:
+        page.click("form button.button")
+    assert "sid=" in framed.value.url
+    page.goto(apache.page)
+    assert page.url.startswith(f"{served.issuer}/"), apache.log()
+    assert [line for line in page.complaints if "Content Security Policy" in line] == []

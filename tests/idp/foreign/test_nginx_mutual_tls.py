@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from joserfc.jwk import ECKey
 
 from tests.idp.foreign.nginx import needed, nginx
+from tests.idp.foreign.node_party import needs, run
 from tests.support.client_certificates import ClientAuthority, common_name, escaped_pem, self_signed
 from tests.support.idp import Client
 from tests.support.idp_client import answer
@@ -66,13 +67,15 @@ def jwks_of(made: Holder) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedProvider]:
+    port = free_port()
     mutual_tls = {
+        "mtls_base": f"https://127.0.0.1:{port}",  # RFC 8705 cl. 5: another name of the same proxy
         "mtls_header": "x-ssl-client-cert",
         "mtls_trusted_proxies": ("127.0.0.1/32",),
         "mtls_anchors": CLIENT_CA.pem,
     }
     folder = tmp_path_factory.mktemp("nginx")
-    with served_in(folder, front=free_port(), **mutual_tls) as made, nginx(made, folder):
+    with served_in(folder, front=port, **mutual_tls) as made, nginx(made, folder):
         yield made
 
 
@@ -147,6 +150,19 @@ def test_curl_authenticates_with_its_certificate(served: ServedProvider, tmp_pat
         capture_output=True, text=True, check=True, timeout=30,
     )  # fmt: skip
     assert done.stdout == "200", (tmp_path / "out").read_text()
+
+
+@needs("openid-client")
+def test_openid_client_by_fapi2_with_certificates(served: ServedProvider, tmp_path: Path) -> None:
+    """The certified library at the aliases of RFC 8705 cl. 5: PAR, token, userinfo, introspection, all with its certificate."""
+    own = by_ca(tmp_path)
+    client = register(served, "tls_client_auth", gba_profile="fapi2", **BY_CA)
+    files = {"ca": str(served.tls.ca), "cert": str(own.pem), "key": str(own.key)}
+    result = run("fapi2_mutual_tls", served, client, tls=files)
+    assert result["metadata"]["mtls_endpoint_aliases"]["token_endpoint"].startswith("https://127.0.0.1:")
+    assert result["userinfo"]["sub"] == result["claims"]["sub"]
+    assert result["introspection"]["cnf"] == {"x5t#S256": own.thumbprint}
+    assert result["stolen"] == 401
 
 
 def refused(response: httpx.Response) -> bool:

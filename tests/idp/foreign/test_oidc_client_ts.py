@@ -1,24 +1,21 @@
 """npm `oidc-client-ts` in Debian's Chromium: an app without a backend signs in, reads userinfo, renews and signs out, across origins."""
 
 import json
-import os
 import secrets
-import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.idp.foreign.chromium import needs_chromium, sign_in_by_hand
 from tests.idp.foreign.node_party import FOLDER, has_package
 from tests.support.idp import Client
 from tests.support.served_provider import ServedProvider
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium not installed"),
+    needs_chromium,
     pytest.mark.skipif(not has_package("oidc-client-ts"), reason="npm oidc-client-ts not installed"),
 ]
 
@@ -70,23 +67,6 @@ def app() -> Iterator[App]:
     made.close()
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Any]:
-    """A page of Chromium; what went wrong in it is on the page's `complaints`."""
-    from playwright.sync_api import sync_playwright
-
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, headless=True, args=flags)
-        context = browser.new_context(locale="en-GB", ignore_https_errors=True)  # it does not know our test CA
-        made = context.new_page()
-        made.set_default_timeout(20_000)
-        made.complaints = []
-        made.on("console", lambda message: made.complaints.append(message.text) if message.type == "error" else None)
-        yield made
-        browser.close()
-
-
 def register(served: ServedProvider, app: App, *, dpop: bool) -> Client:
     client = Client(
         client_id=f"app-{secrets.token_hex(4)}",
@@ -121,8 +101,7 @@ def told(page: Any, step: str) -> dict[str, Any]:
 def sign_in(page: Any, app: App, *, decision: str = "agree", then: str = "signed-in") -> dict[str, Any]:
     page.goto(f"{app.url}/")
     page.click("#sign-in")
-    page.click('a[href="/login/with/iam_smart"]')
-    page.click(f'button[value="{decision}"]')
+    sign_in_by_hand(page, decision=decision)
     return told(page, then)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from idp.hashes import hash_token
 from idp.model import InitialAccessToken
@@ -97,6 +97,45 @@ def test_step_up_by_max_age(served: ServedProvider) -> None:
     assert result["claims"]["sub"] == result["first"]["sub"]
     assert result["claims"]["auth_time"] >= result["first"]["auth_time"]
     assert served.provider.peer.logins >= 2
+
+
+@pytest.mark.parametrize("algorithm", ["PS256", "EdDSA"])
+def test_client_assertion_in_other_algorithms(served: ServedProvider, algorithm: str) -> None:
+    members = {"kid": "rp-1", "use": "sig"}
+    key = RSAKey.generate_key(2048, members) if algorithm == "PS256" else OKPKey.generate_key("Ed25519", members)
+    client = registered(served, key=key, algorithm=algorithm)
+    assert run("code", served, client)["claims"]["aud"] == client.client_id
+
+
+def test_oauth_metadata(served: ServedProvider) -> None:
+    """RFC 8414 cl. 3: the other well-known place says the same."""
+    metadata = run("oauth_metadata", served, registered(served))["metadata"]
+    assert metadata["issuer"] == served.issuer
+    assert metadata["authorization_response_iss_parameter_supported"] is True
+
+
+def test_claims_parameter(served: ServedProvider) -> None:
+    asked = {"id_token": {"name": {"essential": True}}, "userinfo": {"birthdate": None}}
+    client = registered(served)
+    result = run("code", served, client, scope="openid", parameters={"claims": json.dumps(asked)})
+    assert result["claims"]["name"] == "CHAN, Ka Yan"
+    assert result["userinfo"]["birthdate"] == "1990-01-15"
+    assert "name" not in result["userinfo"]
+
+
+def test_rich_authorization_request(served: ServedProvider) -> None:
+    digest = base64.urlsafe_b64encode(bytes(32)).rstrip(b"=").decode()
+    document = {
+        "type": "sign_document",
+        "label": "Mortgage application",
+        "digest": digest,
+        "digest_algorithm": "SHA-256",
+    }
+    client = registered(served, authorization_details_types=["sign_document"])
+    parameters = {"authorization_details": json.dumps([document]), "resource": f"{served.issuer}/api/v1/signing"}
+    result = run("introspection", served, client, scope="openid signing", parameters=parameters)
+    assert result["active"]["authorization_details"] == [document]
+    assert result["active"]["aud"] == f"{served.issuer}/api/v1/signing"
 
 
 # --- requests and responses that are protected -------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 // Leaves:  the person at the browser, and what the answers must be, to the test (test_openid_client.py).
 // Wire:    first line in: what the test gives. Out: {"ask": …} waits for a line with the answer; {"result": …} or {"error": …} ends.
 
+import { readFileSync } from 'node:fs'
+import { request as httpsRequest } from 'node:https'
 import { createInterface } from 'node:readline'
 import * as client from 'openid-client'
 
@@ -18,8 +20,15 @@ async function ask(what, details) {
 
 // ---- what every case begins and ends with
 
-const ECDSA = { name: 'ECDSA', namedCurve: 'P-256' }
-const signingKey = async (jwk) => ({ key: await crypto.subtle.importKey('jwk', jwk, ECDSA, false, ['sign']), kid: jwk.kid })
+const KEYS = {
+  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
+  EdDSA: { name: 'Ed25519' },
+}
+
+async function signingKey({ alg, kid, ...jwk }) {
+  return { key: await crypto.subtle.importKey('jwk', jwk, KEYS[alg], false, ['sign']), kid }
+}
 
 async function authentication(given) {
   if (given.secret && given.method === 'client_secret_post') return client.ClientSecretPost(given.secret)
@@ -32,6 +41,20 @@ async function discover(given) {
   const made = await client.discovery(new URL(given.issuer), given.client_id, given.metadata, await authentication(given))
   client.enableNonRepudiationChecks(made) // signatures are verified even where TLS would do (Core cl. 3.1.3.7 (6))
   return made
+}
+
+// Node's own fetch shows no client certificate; the library takes another one.
+function fetchWith({ ca, cert, key }) {
+  const files = { ca: readFileSync(ca), cert: readFileSync(cert), key: readFileSync(key) }
+  return (url, { method, headers, body }) =>
+    new Promise((resolve, reject) => {
+      const asked = httpsRequest(url, { ...files, method, headers }, async (answer) => {
+        const chunks = await answer.toArray()
+        resolve(new Response(Buffer.concat(chunks), { status: answer.statusCode, headers: answer.headers }))
+      })
+      asked.on('error', reject)
+      asked.end(body?.toString())
+    })
 }
 
 async function newRequest(given) {
@@ -149,6 +172,28 @@ const cases = {
     const { parameters } = await newRequest(given)
     const unpushed = await ask('login', { url: client.buildAuthorizationUrl(config, parameters).href })
     return { ...summary(signedIn), userinfo, unpushed }
+  },
+
+  async fapi2_mutual_tls(given) {
+    const options = { [client.customFetch]: fetchWith(given.tls) }
+    const config = await client.discovery(
+      new URL(given.issuer), given.client_id, { use_mtls_endpoint_aliases: true }, client.TlsClientAuth(), options,
+    )
+    client.enableNonRepudiationChecks(config)
+    const signedIn = await signIn(config, given, { build: client.buildAuthorizationUrlWithPAR })
+    const userinfo = await client.fetchUserInfo(config, signedIn.tokens.access_token, signedIn.tokens.claims().sub)
+    const introspection = await client.tokenIntrospection(config, signedIn.tokens.access_token)
+    const stolen = await fetch(config.serverMetadata().userinfo_endpoint, {
+      headers: { authorization: `Bearer ${signedIn.tokens.access_token}` },
+    })
+    return { ...summary(signedIn), userinfo, introspection, stolen: stolen.status, metadata: config.serverMetadata() }
+  },
+
+  async oauth_metadata(given) {
+    const config = await client.discovery(
+      new URL(given.issuer), given.client_id, undefined, await authentication(given), { algorithm: 'oauth2' },
+    )
+    return { metadata: config.serverMetadata() }
   },
 
   async fapi2_message_signing(given) {
