@@ -133,12 +133,18 @@ class ServedProvider:
         return self.tls.client_context()
 
     def close(self) -> None:
+        self.call(self._hang_up())
         for server in self._servers:
             server.should_exit = True
         self._thread.join(15)
         assert not self._thread.is_alive(), "the provider did not end"
         if self._failure is not None:
             raise self._failure
+
+    async def _hang_up(self) -> None:
+        """Our own calls first: a server that ends waits for whoever still holds a connection."""
+        await self.provider.connector.close()
+        await self.provider.deps.http.aclose()
 
     def _run(self) -> None:
         try:
@@ -173,7 +179,6 @@ class ServedProvider:
             delivery.cancel()
             with suppress(asyncio.CancelledError):
                 await delivery
-            await self.provider.connector.close()
             await self.provider.close()
 
     @staticmethod
