@@ -94,6 +94,16 @@ def test_refusal_of_the_person_reaches_the_portal(served: ServedProvider, apache
         assert not is_signed_in(apache, person)
 
 
+def test_with_a_default_url_a_refusal_starts_anew(served: ServedProvider, apache: Apache) -> None:
+    """The same misreading, worse: docs/interoperability.md tells administrators."""
+    start(apache, directives={"OIDCDefaultURL": apache.bye})
+    with served.person(agrees=False) as person:
+        answer = person.open(apache.page, until=apache.url).headers["location"]
+        again = person.client.get(answer)
+        assert again.headers["location"].startswith(f"{served.issuer}/authorize?")
+        assert not is_signed_in(apache, person)
+
+
 def with_key(apache: Apache, key: RSAKey) -> dict[str, str]:
     """Give the module a private key, and a certificate for it (without one it crashes); return its directives."""
     private, public = apache.folder / "rp-1.pem", apache.folder / "rp-1.crt"
