@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.back_channel import BackChannel, Caller
+from idp.cross_origin import cross_origin
 from idp.deps import IdpDeps
 from idp.errors import InvalidRequest, InvalidToken
 from idp.grants.refresh_tokens import verify_refresh_token
@@ -35,7 +36,7 @@ class IntrospectionRoutes:
         """Return the routes."""
         return [
             Route("/introspect", answered(self.introspect, self._deps), methods=["POST"]),
-            Route("/revoke", answered(self.revoke, self._deps), methods=["POST"]),
+            Route("/revoke", cross_origin(answered(self.revoke, self._deps)), methods=["POST", "OPTIONS"]),
         ]
 
     async def introspect(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.back_channel import BackChannel
+from idp.cross_origin import cross_origin
 from idp.deps import IdpDeps
 from idp.grants.issuing import mint_response
 from idp.grants.redeeming import REDEEM
@@ -29,7 +30,7 @@ class TokenRoutes:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route("/token", answered(self.token, self._deps), methods=["POST"])]
+        return [Route("/token", cross_origin(answered(self.token, self._deps)), methods=["POST", "OPTIONS"])]
 
     async def token(self, request: Request) -> Response:
         """`POST /token`."""

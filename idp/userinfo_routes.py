@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from idp.browser import read_form
+from idp.cross_origin import cross_origin
 from idp.deps import IdpDeps
 from idp.errors import IdpError, InsufficientScope, ProtocolError
 from idp.jose.compact import sign_compact
@@ -30,7 +31,7 @@ class UserinfoRoutes:
 
     def routes(self) -> list[Route]:
         """Return the routes."""
-        return [Route("/userinfo", self.userinfo, methods=["GET", "POST"])]
+        return [Route("/userinfo", cross_origin(self.userinfo), methods=["GET", "POST", "OPTIONS"])]
 
     async def userinfo(self, request: Request) -> Response:
         """`GET|POST /userinfo`: the token in the header, or in a form body."""

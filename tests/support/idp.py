@@ -230,9 +230,10 @@ class Provider:
         folder: Path,
         *,
         loopback: bool = False,
+        postgres: PostgresDatabase | None = None,
         issuer: str = "",
         upstream: str = UPSTREAM,
-        postgres: PostgresDatabase | None = None,
+        http: httpx.AsyncClient | None = None,
         **config: Any,
     ) -> None:
         self.now = AT
@@ -263,7 +264,7 @@ class Provider:
             audit=self.trail,
             clock=self.clock,
             render=page_renderer(),
-            http=httpx.AsyncClient(transport=httpx.MockTransport(self.outbound.answer)),
+            http=http or httpx.AsyncClient(transport=httpx.MockTransport(self.outbound.answer)),
         )
         self.issuer = issuer
         self.app = Starlette(routes=[Mount("/", routes=build_routes(self.deps))])

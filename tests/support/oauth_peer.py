@@ -119,6 +119,14 @@ class PeerConnector:
         self.ends_sessions = False
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(peer.app()), base_url=peer.base)
 
+    async def use(self, client: httpx.AsyncClient) -> None:
+        """Speak to the peer through another client: the peer is served at a socket."""
+        await self.close()
+        self._client = client
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
     async def begin(self, transaction: str, *, state: str, locale: str) -> UpstreamRedirect:
         if self.peer.fault == "dead":
             raise UpstreamUnavailable
