@@ -70,7 +70,9 @@ class FapiClient(Client):
             self.certificate = authority().issue(f"CN={self.client_id}")
 
     def registration(self) -> dict[str, Any]:
-        bound = "dpop_bound_access_tokens" if self.variant.bound == "dpop" else "tls_client_certificate_bound_access_tokens"
+        bound = (
+            "dpop_bound_access_tokens" if self.variant.bound == "dpop" else "tls_client_certificate_bound_access_tokens"
+        )
         document = {
             "gba_profile": "fapi2",
             "grant_types": ["authorization_code", "refresh_token"],
@@ -122,7 +124,9 @@ class FapiClient(Client):
             return {"client_id": self.client_id, "request": self.request_object(**changes)}
         return self.query(**changes)
 
-    async def push(self, *, headers: dict[str, str] | None = None, form: dict[str, Any] | None = None, **changes: Any) -> httpx.Response:
+    async def push(
+        self, *, headers: dict[str, str] | None = None, form: dict[str, Any] | None = None, **changes: Any
+    ) -> httpx.Response:
         """`POST /par`; a DPoP proof comes along only when the test gives one."""
         if headers is None:
             headers = {"Client-Cert": client_cert(self.certificate)} if self.variant.by_certificate else {}

@@ -115,7 +115,9 @@ class Client:
         auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" and sign else None
         body = self.authenticated(form) if sign else form
         async with self.provider.back_channel() as http:
-            return await http.post(path, data=body, auth=auth, headers=self.headers(path) if headers is None else headers)
+            return await http.post(
+                path, data=body, auth=auth, headers=self.headers(path) if headers is None else headers
+            )
 
     async def redeem(
         self, code: str, *, headers: dict[str, str] | None = None, **changes: str | None

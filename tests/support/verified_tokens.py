@@ -16,7 +16,7 @@ UNTIMED = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "requi
 
 
 def header_of(token: str) -> dict[str, Any]:
-    return json.loads(base64.urlsafe_b64decode(token.split(".")[0] + "=="))
+    return json.loads(base64.urlsafe_b64decode(token.split(".", maxsplit=1)[0] + "=="))
 
 
 async def published_keys(provider: Any) -> dict[str, Any]:

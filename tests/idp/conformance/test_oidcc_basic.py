@@ -1,4 +1,4 @@
-"""OP, Basic (`oidcc-basic-certification-test-plan`): the modules of logins, tokens and userinfo; those of requests are in `test_oidcc_basic_requests`.
+"""OP, Basic (`oidcc-basic-certification-test-plan`): logins, tokens, userinfo; the request is in `test_oidcc_basic_requests`.
 
 One function for each module of the suite, under its name. What we refuse on purpose is shown as the refusal (docs/divergences.md).
 """
@@ -76,7 +76,9 @@ async def test_oidcc_scope_profile(rp: Client) -> None:
         "birthdate": "1990-01-15",
         "gender": "female",
     }
-    assert not done.userinfo.keys() - {"sub"} & done.claims.keys(), "with a code, profile claims are userinfo's (Core cl. 5.4)"
+    assert not done.userinfo.keys() - {"sub"} & done.claims.keys(), (
+        "with a code, profile claims are userinfo's (Core cl. 5.4)"
+    )
 
 
 async def ignored_scope(rp: Client, scope: str) -> Done:
@@ -165,7 +167,9 @@ async def test_oidcc_id_token_hint(provider: Provider, rp: Client) -> None:
     response = await browser.get(rp.url(prompt="none", id_token_hint=first.tokens["id_token"]))
     same_sign_in(first, await finish(rp, answer(response)))
     stranger = provider.browser()
-    redirected_error(await stranger.get(rp.url(prompt="none", id_token_hint=first.tokens["id_token"])), "login_required")
+    redirected_error(
+        await stranger.get(rp.url(prompt="none", id_token_hint=first.tokens["id_token"])), "login_required"
+    )
 
 
 async def test_oidcc_ensure_request_with_acr_values_succeeds(provider: Provider, rp: Client) -> None:

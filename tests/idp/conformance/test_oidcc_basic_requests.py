@@ -34,7 +34,9 @@ async def login_page(rp: Client, **changes: str) -> str:
     browser = rp.provider.browser()
     page = await browser.open(rp.url(connector=None, **changes))
     assert (page.status_code, "/login/with/iam_smart" in page.text) == (200, True)
-    response = await browser.agree(await browser.choose(page))
+    response = await browser.choose(page)
+    if not response.is_redirect:  # the first login of this person here
+        response = await browser.agree(response)
     await finish(rp, answer(response))
     return page.text
 
@@ -53,7 +55,8 @@ async def test_oidcc_ensure_request_with_unknown_parameter_succeeds(rp: Client) 
 
 async def test_oidcc_login_hint(rp: Client) -> None:
     page = await login_page(rp, login_hint="buffy@example.test")
-    assert "buffy" not in page, "a hint is for the upstream; it is no text of ours"
+    links = re.compile(r'<a href="[^"]*" lang="')  # the language links repeat the page's own address
+    assert "buffy" not in links.sub("", page), "a hint is for the upstream; it is no text of ours"
 
 
 async def test_oidcc_ui_locales(provider: Provider, rp: Client) -> None:
@@ -69,7 +72,9 @@ async def test_oidcc_claims_locales(rp: Client) -> None:
 
 
 async def test_oidcc_ensure_registered_redirect_uri(provider: Provider, rp: Client) -> None:
-    shown_error(await provider.browser().get(rp.url(redirect_uri=f"{PORTAL}/unregistered")), "unregistered_redirect_uri")
+    shown_error(
+        await provider.browser().get(rp.url(redirect_uri=f"{PORTAL}/unregistered")), "unregistered_redirect_uri"
+    )
 
 
 async def test_oidcc_ensure_post_request_succeeds(provider: Provider, rp: Client) -> None:
@@ -111,7 +116,9 @@ async def test_oidcc_ensure_request_object_with_redirect_uri(provider: Provider)
 
     signer = FapiClient("signer")
     rp = await provider.register(
-        basic_client("signer", redirect_uris=[f"{PORTAL}/callback", OTHER], jwks={"keys": [signer.key.as_dict(private=False)]})
+        basic_client(
+            "signer", redirect_uris=[f"{PORTAL}/callback", OTHER], jwks={"keys": [signer.key.as_dict(private=False)]}
+        )
     )
     signer.provider, signer.verifier = provider, rp.verifier
     inner = signer.request_object(redirect_uri=OTHER, state="inner")
