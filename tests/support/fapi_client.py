@@ -1,6 +1,5 @@
 """A FAPI 2.0 relying party: pushes its requests, proves its key or its certificate, signs its requests, reads signed answers."""
 
-import secrets
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -38,10 +37,12 @@ class Variant:
 
     auth: str
     bound: str
+    signs: bool = False
+    """FAPI 2.0 Message Signing: request objects, and signed responses asked for."""
 
     @property
     def by_certificate(self) -> bool:
-        return "mtls" in {self.bound} or self.auth == "tls_client_auth"
+        return self.bound == "mtls" or self.auth == "tls_client_auth"
 
 
 VARIANTS = {
@@ -49,6 +50,7 @@ VARIANTS = {
     "private_key_jwt+mtls": Variant("private_key_jwt", "mtls"),
     "mtls+mtls": Variant("tls_client_auth", "mtls"),
     "mtls+dpop": Variant("tls_client_auth", "dpop"),
+    "message signing": Variant("private_key_jwt", "dpop", signs=True),
 }
 JWT_AND_DPOP = VARIANTS["private_key_jwt+dpop"]
 
@@ -60,7 +62,6 @@ class FapiClient(Client):
     client_id: str = "fapi-bank"
     scope: str = "openid profile signing"
     variant: Variant = JWT_AND_DPOP
-    message_signing: bool = False
     dpop: DpopKey = field(default_factory=DpopKey)
     certificate: x509.Certificate = None  # type: ignore[assignment]
 
@@ -82,7 +83,7 @@ class FapiClient(Client):
         }
         if self.auth == "tls_client_auth":
             document["tls_client_auth_subject_dn"] = f"CN={self.client_id}"
-        if self.message_signing:
+        if self.variant.signs:
             document["require_signed_request_object"] = True
         return document
 
@@ -120,7 +121,7 @@ class FapiClient(Client):
 
     def push_form(self, **changes: Any) -> dict[str, Any]:
         """Return the parameters of a pushed request, signed when this client signs its requests."""
-        if self.message_signing:
+        if self.variant.signs:
             return {"client_id": self.client_id, "request": self.request_object(**changes)}
         return self.query(**changes)
 
@@ -147,16 +148,25 @@ class FapiClient(Client):
         assert 5 <= body["expires_in"] < 600  # FAPI 2.0 Security Profile cl. 5.3.2.2 (12)
         return self.front_url(body["request_uri"])
 
+    def query(self, **changes: Any) -> dict[str, Any]:
+        return super().query(**{**({"response_mode": "jwt"} if self.variant.signs else {}), **changes})
+
     async def login(self, browser: Any, **changes: Any) -> dict[str, str]:
-        return await walk(browser, await self.pushed_url(**changes))
+        return await self.walk(browser, await self.pushed_url(**changes))
 
+    async def walk(self, browser: Any, url: str) -> dict[str, str]:
+        """Walk a login from its first address; return what the authorization response says."""
+        response = await browser.open(url)
+        if "/login/consent" in response.text:
+            response = await browser.agree(response)
+        return self.answer(response)
 
-async def walk(browser: Any, url: str) -> dict[str, str]:
-    """Walk a login from its first address; return the authorization response's parameters."""
-    response = await browser.open(url)
-    if "/login/consent" in response.text:
-        response = await browser.agree(response)
-    return answer(response)
+    def answer(self, response: httpx.Response) -> dict[str, str]:
+        """Return what an authorization response says: a signed one is verified, and its issuer stands beside the rest."""
+        parameters = answer(response)
+        if not self.variant.signs:
+            return parameters
+        return {**read_jarm(self, parameters), "iss": self.provider.issuer}
 
 
 def read_jarm(client: Client, parameters: dict[str, str]) -> dict[str, Any]:
@@ -170,7 +180,3 @@ def read_jarm(client: Client, parameters: dict[str, str]) -> dict[str, Any]:
     assert token.claims.pop("aud") == client.client_id
     assert now < token.claims.pop("exp") <= now + 600
     return dict(token.claims)
-
-
-def new_state() -> str:
-    return secrets.token_urlsafe(16)
