@@ -112,17 +112,21 @@ class Client:
         self, path: str, form: dict[str, Any], *, headers: dict[str, str] | None = None, sign: bool = True
     ) -> httpx.Response:
         """Call a back-channel door as this relying party; `headers` come instead of its own, `sign=False` leaves the form as it is."""
-        auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" and sign else None
-        body = self.authenticated(form) if sign else form
-        async with self.provider.back_channel() as http:
-            return await http.post(
-                path, data=body, auth=auth, headers=self.headers(path) if headers is None else headers
-            )
+        return await self._send(path, self.authenticated(form) if sign else form, headers, by_secret=sign)
 
     async def redeem(
         self, code: str, *, headers: dict[str, str] | None = None, **changes: str | None
     ) -> httpx.Response:
-        return await self.post("/token", self.token_form(code, **changes), headers=headers)
+        return await self._send("/token", self.token_form(code, **changes), headers)
+
+    async def _send(
+        self, path: str, body: dict[str, Any], headers: dict[str, str] | None, *, by_secret: bool = True
+    ) -> httpx.Response:
+        auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" and by_secret else None
+        async with self.provider.back_channel() as http:
+            return await http.post(
+                path, data=body, auth=auth, headers=self.headers(path) if headers is None else headers
+            )
 
     async def refresh(self, token: str, *, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
         form = {"grant_type": "refresh_token", "refresh_token": token, **changes}
