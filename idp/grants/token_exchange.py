@@ -53,12 +53,14 @@ async def redeem_token_exchange(asked: TokenRequest, deps: IdpDeps) -> Issue:
     # RFC 8693 cl. 2.1: `audience` is the logical name, `resource` the location; here both are the URI of our API
     wanted = (*form.all("resource"), *form.all("audience")) or (signing_api(deps.config),)
     audience = audience_of(wanted, token.audience, deps.config)
+    documents = asked.documents_of(token.documents, api=signing_api(deps.config))
     if not await deps.store.remember(asked.uses):
         await refuse_replay(asked, deps)
     return Issue(
         grant,
         scope,
         audience,
+        documents,
         act=_actor(party.client_id, token),
         latest_expiry=token.expires_at,
         subject=pairwise_subject(deps.cipher, sector=party.sector, person=grant.person),
