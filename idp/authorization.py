@@ -14,7 +14,7 @@ from idp.authorization_checks import RESPONSE_MODES, RequestContext, read_hint
 from idp.authorization_details import parse_authorization_details
 from idp.claims_request import parse_claims_request
 from idp.errors import MalformedRequest, ProtocolError, UnregisteredRedirectUri
-from idp.model import AuthorizationRequest, Target, UnverifiedRequest
+from idp.model import AuthorizationRequest, ClaimsRequest, Target, UnverifiedRequest
 from idp.profiles import PROFILES
 from idp.protocol import GrantType, Scope
 from idp.redirect_uris import match_redirect_uri
@@ -97,7 +97,7 @@ def build_request(
     """Make the verified value of a request that passed its checks; the registration fills in what was left open."""
     party, asked_scope = context.relying_party, (request.get("scope") or "").split(" ")
     claims = parse_claims_request(request.get("claims"))
-    acr_values = (*(request.get("acr_values") or "").split(), *claims.acr_values) or party.default_acr_values
+    acr_values = _acr_values(request, claims) or party.default_acr_values
     max_age, hint = request.get("max_age"), request.get("id_token_hint")
     return AuthorizationRequest(
         client_id=party.client_id,
@@ -113,7 +113,7 @@ def build_request(
         ui_locales=_language_tags(request.get("ui_locales")),
         login_hint=request.get("login_hint"),
         connector=request.get("connector"),
-        hinted_subject=read_hint(hint, context) if hint is not None else hinted_subject,
+        hinted_subject=read_hint(hint, context) if hint is not None else claims.subject or hinted_subject,
         response_mode=RESPONSE_MODES.get(request.get("response_mode"), "query"),
         resources=tuple(dict.fromkeys(request.parameters.all("resource"))),
         documents=parse_authorization_details(
@@ -125,6 +125,13 @@ def build_request(
         target=target,
         binding_message=request.get("binding_message") or "",
     )
+
+
+def _acr_values(request: UnverifiedRequest, claims: ClaimsRequest) -> tuple[str, ...]:
+    """An essential `acr` is a demand: wishes beside it do not soften it (Core cl. 5.5.1.1)."""
+    if claims.acr_essential and claims.acr_values:
+        return claims.acr_values
+    return (*(request.get("acr_values") or "").split(), *claims.acr_values)
 
 
 def _meant(word: Scope, party: RelyingParty) -> bool:

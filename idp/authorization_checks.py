@@ -203,10 +203,13 @@ def check_login_hint(request: UnverifiedRequest, _: RequestContext) -> None:
 
 
 def check_id_token_hint(request: UnverifiedRequest, context: RequestContext) -> None:
-    """The hint is an ID token that we made for this relying party; it may have expired (Core cl. 3.1.2.1)."""
+    """The hint is an ID token that we made for this relying party; it may have expired (Core cl. 3.1.2.1).
+
+    It names the person whom the `claims` parameter asks for, if that names one (cl. 5.5.1).
+    """
     hint = request.get("id_token_hint")
-    if hint is not None:
-        read_hint(hint, context)
+    if hint is not None and parse_claims_request(request.get("claims")).subject not in {None, read_hint(hint, context)}:
+        raise InvalidRequest("id_token_hint and the claims parameter name different people")
 
 
 def check_resource(request: UnverifiedRequest, context: RequestContext) -> None:

@@ -2,7 +2,7 @@
 
 Owns:    the type `sign_document`: its parsing, bounded, and its form in tokens. Leaves consent to `consent`, the check at the API to `signing`.
 Rules:   1 a type that we do not know, a member that we do not know, or a digest that is none is refused: what is asked must be understood
-         2 what is granted is what was asked, or nothing
+         2 what is granted is what was asked, or nothing; one token can be for fewer
 Spec:    RFC 9396 cl. 2, 5 (invalid_authorization_details), 7, 9
 """
 
@@ -65,6 +65,20 @@ def _document(element: object, api: str) -> DocumentToSign:
     if element.get("locations", [api]) != [api] or element.get("actions", ["sign"]) != ["sign"]:
         raise InvalidAuthorizationDetails("locations and actions can only be the signing API and sign")
     return DocumentToSign(label, digest)
+
+
+def narrow_documents(text: str | None, granted: Sequence[DocumentToSign], *, api: str) -> tuple[DocumentToSign, ...]:
+    """Return the documents of one token: of those that were granted the ones that a token request asks for, all when it asks for none.
+
+    Raises:
+        InvalidAuthorizationDetails: more than was granted (RFC 9396 cl. 6).
+    """
+    if text is None:
+        return tuple(granted)
+    wanted = parse_authorization_details(text, registered=(SIGN_DOCUMENT,), api=api)
+    if not set(wanted) <= set(granted):
+        raise InvalidAuthorizationDetails("authorization_details is more than was granted")
+    return wanted
 
 
 def details_of(documents: Sequence[DocumentToSign]) -> list[dict[str, object]]:

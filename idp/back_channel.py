@@ -8,6 +8,7 @@ Spec:    RFC 6749 cl. 2.3, 3.2.1; RFC 8705 cl. 2; RFC 9449 cl. 4.3, 5
 """
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from starlette.requests import Request
 
 from idp.browser import read_form
 from idp.deps import IdpDeps
-from idp.errors import InvalidClient, InvalidDpopProof
+from idp.errors import InvalidClient, InvalidDpopProof, ProtocolError
 from idp.parameters import Parameters
 from idp.proof.client_authentication import PresentedClient, read_presented_client, verify_client
 from idp.proof.dpop import verify_proof
@@ -89,7 +90,7 @@ class BackChannel:
         """Refuse what was used before.
 
         Raises:
-            InvalidDpopProof: only a proof was sent. InvalidClient: otherwise.
+            InvalidDpopProof, InvalidClient: as `replay_refusal` says.
         """
         await self._deps.audit.record(
             "client.refused",
@@ -97,9 +98,7 @@ class BackChannel:
             outcome="assertion_replayed",
             detail={"client": caller.party.client_id},
         )
-        if all(use.space.startswith("dpop:") for use in caller.uses):
-            raise InvalidDpopProof("The proof was used before")
-        raise InvalidClient
+        raise await replay_refusal(caller.uses, self._deps)
 
     async def _verified_client(
         self, request: Request, form: Parameters, certificate: ClientCertificate | None, at: datetime
@@ -125,6 +124,16 @@ class BackChannel:
             )
             raise
         return party, assertion
+
+
+async def replay_refusal(uses: Sequence[ReplayUse], deps: IdpDeps) -> ProtocolError:
+    """Return the refusal of uses of which one was a replay: a new assertion is spent now, and then it was the proof.
+
+    RFC 7523 cl. 3 (7): `invalid_client`. RFC 9449 cl. 11.1: `invalid_dpop_proof`.
+    """
+    assertions = [use for use in uses if not use.space.startswith("dpop:")]
+    fresh = await deps.store.remember(assertions)
+    return InvalidDpopProof("The proof was used before") if fresh else InvalidClient()
 
 
 def certificate_of(request: Request, deps: IdpDeps) -> ClientCertificate | None:

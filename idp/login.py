@@ -145,7 +145,10 @@ def usable_sign_in(login: Login, at: datetime) -> SignIn | None:
     if sign_in.session == login.transaction.session:
         return sign_in
     forced = {Prompt.LOGIN, Prompt.SELECT_ACCOUNT} & set(request.prompt)
-    too_old = request.max_age_s is not None and at - sign_in.authenticated_at > timedelta(seconds=request.max_age_s)
+    # max_age=0 is prompt=login, even within the second
+    too_old = request.max_age_s is not None and (
+        request.max_age_s == 0 or at - sign_in.authenticated_at > timedelta(seconds=request.max_age_s)
+    )
     elsewhere = request.connector is not None and request.connector != sign_in.connector
     return None if forced or too_old or elsewhere else sign_in
 

@@ -36,12 +36,14 @@ class VerifiedClaimsRequest:
     """`id_token` or `userinfo`."""
     trust_frameworks: tuple[str, ...] = ()
     """Acceptable values; empty = any."""
-    assurance_levels: tuple[str, ...] = ()
     max_age_s: int | None = None
-    evidence_types: tuple[str, ...] = ()
-    """Every type that must be present in the evidence."""
+    """How old the verification may be."""
     claims: tuple[str, ...] = ()
     essential: tuple[str, ...] = ()
+    verification: dict[str, object] = field(default_factory=dict)
+    """What is asked of the verification, as it came; empty = all there is."""
+    wanted: dict[str, object] = field(default_factory=dict)
+    """The conditions on claims, as they came."""
     satisfiable: bool = True
     """False when the request constrains something that we never deliver: it is then omitted, as the standard wants."""
 
@@ -56,6 +58,8 @@ class ClaimsRequest:
     verified: tuple[VerifiedClaimsRequest, ...] = ()
     acr_values: tuple[str, ...] = ()
     acr_essential: bool = False
+    subject: str | None = None
+    """The `sub` that must be the answer's (Core cl. 5.5.1), as this relying party knows it."""
 
 
 class Target(StrEnum):
@@ -122,6 +126,11 @@ class AuthorizationRequest:
     def minimum_level(self) -> AssuranceLevel | None:
         """The lowest level that the portal takes."""
         return min(self.wanted_levels, default=None, key=lambda level: level.value)
+
+    def told_level(self, reached: AssuranceLevel) -> AssuranceLevel:
+        """Return the level that the answer names: of an essential `acr` one that was asked for (Core cl. 5.5.1.1), never a higher one."""
+        asked = [level for level in self.wanted_levels if level <= reached] if self.claims.acr_essential else []
+        return max(asked, default=reached, key=lambda level: level.value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ Owns:    `TokenRequest` and `Issue`. Leaves their making to `token_routes`, each
 from dataclasses import dataclass
 from datetime import datetime
 
-from idp.model import Grant
+from idp.authorization_details import narrow_documents
+from idp.model import DocumentToSign, Grant
 from idp.parameters import Parameters
 from idp.proof.replay import ReplayUse
 from idp.relying_parties import RelyingParty
@@ -28,6 +29,14 @@ class TokenRequest:
     """Whether the relying party's profile rotates refresh tokens."""
     at: datetime
 
+    def documents_of(self, granted: tuple[DocumentToSign, ...], *, api: str) -> tuple[DocumentToSign, ...]:
+        """Return the documents that the token is for: those of the grant, or the fewer that are asked for (RFC 9396 cl. 6).
+
+        Raises:
+            InvalidAuthorizationDetails: more than was granted.
+        """
+        return narrow_documents(self.form.get("authorization_details"), granted, api=api)
+
 
 @dataclass(frozen=True, slots=True)
 class Issue:
@@ -36,6 +45,8 @@ class Issue:
     grant: Grant
     scope: tuple[str, ...]
     audience: tuple[str, ...]
+    documents: tuple[DocumentToSign, ...]
+    """RFC 9396 cl. 6, 7: what this token may sign; never more than the grant names."""
     nonce: str | None = None
     id_token: bool = False
     refresh_generation: int | None = None

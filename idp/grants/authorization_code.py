@@ -9,7 +9,7 @@ from idp.grants.codes import check_redemption
 from idp.grants.handles import parse_handle
 from idp.grants.outcomes import refuse_outcome, refused
 from idp.protocol import Scope
-from idp.resources import audience_of
+from idp.resources import audience_of, signing_api
 from idp.store import Redeemed
 from idp.token_request import Issue, TokenRequest
 
@@ -46,6 +46,7 @@ async def redeem_authorization_code(asked: TokenRequest, deps: IdpDeps) -> Issue
             jkt=asked.jkt,
         )
         audience = audience_of(form.all("resource"), grant.resources, deps.config)
+        documents = asked.documents_of(grant.documents, api=signing_api(deps.config))
     except ProtocolError as error:
         await deps.store.revoke_grant(grant.id, at=asked.at)
         await refused(asked, deps, error.code, correlation=grant.correlation)
@@ -55,6 +56,7 @@ async def redeem_authorization_code(asked: TokenRequest, deps: IdpDeps) -> Issue
         grant,
         grant.scope,
         audience,
+        documents,
         nonce=grant.conditions.nonce,
         id_token=Scope.OPENID in grant.scope,
         refresh_generation=outcome.generation if grant.refreshable else None,

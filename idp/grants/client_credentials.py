@@ -49,4 +49,4 @@ async def redeem_client_credentials(asked: TokenRequest, deps: IdpDeps) -> Issue
     )
     if not await deps.store.save_own_grant(grant, uses=asked.uses):
         await refuse_replay(asked, deps)
-    return Issue(grant, grant.scope, audience)
+    return Issue(grant, grant.scope, audience, ())

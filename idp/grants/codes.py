@@ -53,7 +53,11 @@ def build_grant(
         scope=request.scope if offline else tuple(word for word in request.scope if word != Scope.OFFLINE_ACCESS),
         created_at=at,
         expires_at=_end(party, sign_in, config, offline=offline, at=at),
-        id_token_claims={"sid": sid, **sign_in_claims(sign_in, step.assessment.level), **released.id_token},
+        id_token_claims={
+            "sid": sid,
+            **sign_in_claims(sign_in, request.told_level(step.assessment.level)),
+            **released.id_token,
+        },
         userinfo_claims=released.userinfo,
         offline=offline,
         refreshable=refreshable,

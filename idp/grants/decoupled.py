@@ -17,7 +17,7 @@ from idp.errors import (
 from idp.grants.handles import parse_handle
 from idp.grants.outcomes import refuse_outcome, refused
 from idp.protocol import Scope
-from idp.resources import audience_of
+from idp.resources import audience_of, signing_api
 from idp.store import PollOutcome, Redeemed
 from idp.token_request import Issue, TokenRequest
 
@@ -62,6 +62,7 @@ async def _redeem(asked: TokenRequest, deps: IdpDeps, parameter: str) -> Issue:
         grant,
         grant.scope,
         audience_of(asked.form.all("resource"), grant.resources, deps.config),
+        asked.documents_of(grant.documents, api=signing_api(deps.config)),
         id_token=Scope.OPENID in grant.scope,
         refresh_generation=outcome.generation if grant.refreshable else None,
     )

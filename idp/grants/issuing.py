@@ -40,8 +40,8 @@ def mint_response(issue: Issue, asked: TokenRequest, deps: IdpDeps) -> dict[str,
         body["refresh_token"] = make_refresh_token(
             deps.cipher, asked.party, grant=issue.grant.id, generation=issue.refresh_generation, jkt=asked.jkt
         )
-    if issue.grant.documents:
-        body["authorization_details"] = details_of(issue.grant.documents)
+    if issue.documents:
+        body["authorization_details"] = details_of(issue.documents)
     if issue.issued_token_type is not None:
         body["issued_token_type"] = issue.issued_token_type
     return body
@@ -65,7 +65,7 @@ def _access_token(issue: Issue, asked: TokenRequest, deps: IdpDeps) -> AccessTok
         cnf=_confirmation(asked.party, asked),
         acr=acr if isinstance(acr, str) else None,
         auth_time=auth_time if isinstance(auth_time, int) else None,
-        documents=grant.documents,
+        documents=issue.documents,
         act=issue.act,
     )
 

@@ -6,8 +6,9 @@ Owns:    the translation from the store's outcome to the standard's error. Leave
 import secrets
 from typing import NoReturn
 
+from idp.back_channel import replay_refusal
 from idp.deps import IdpDeps
-from idp.errors import InvalidClient, InvalidDpopProof, InvalidGrant
+from idp.errors import InvalidGrant
 from idp.store import Redemption, Replayed, Reused
 from idp.token_request import TokenRequest
 
@@ -41,10 +42,7 @@ async def refuse_replay(asked: TokenRequest, deps: IdpDeps) -> NoReturn:
     """Refuse an assertion or a proof that was used before.
 
     Raises:
-        InvalidClient: the assertion (RFC 7523 cl. 3), or both, for they were sent together.
-        InvalidDpopProof: only a proof was sent (RFC 9449 cl. 11.1).
+        InvalidClient, InvalidDpopProof: as `replay_refusal` says.
     """
     await refused(asked, deps, "assertion_replayed")
-    if all(use.space.startswith("dpop:") for use in asked.uses):
-        raise InvalidDpopProof("The proof was used before")
-    raise InvalidClient
+    raise await replay_refusal(asked.uses, deps)

@@ -9,7 +9,7 @@ Spec:    RFC 8693 cl. 2.1, 2.2, 4.1; RFC 9700 cl. 2.3
 """
 
 from idp.deps import IdpDeps
-from idp.errors import InvalidGrant, InvalidRequest, InvalidToken
+from idp.errors import InvalidGrant, InvalidRequest, InvalidScope, InvalidToken
 from idp.grants.outcomes import refuse_replay, refused
 from idp.grants.refresh_token import narrowed_scope
 from idp.identity import pairwise_subject
@@ -47,16 +47,20 @@ async def redeem_token_exchange(asked: TokenRequest, deps: IdpDeps) -> Issue:
         raise InvalidRequest("subject_token is not valid")
     await _check_may_act(asked, deps, token, grant)
     exchangeable = {scope.value for scope in API_SCOPES} & set(token.scope) & set(party.scope)
+    if not exchangeable:
+        raise InvalidScope("subject_token carries no scope that can be handed on")
     scope = narrowed_scope(form.get("scope"), tuple(sorted(exchangeable)))
     # RFC 8693 cl. 2.1: `audience` is the logical name, `resource` the location; here both are the URI of our API
     wanted = (*form.all("resource"), *form.all("audience")) or (signing_api(deps.config),)
     audience = audience_of(wanted, token.audience, deps.config)
+    documents = asked.documents_of(token.documents, api=signing_api(deps.config))
     if not await deps.store.remember(asked.uses):
         await refuse_replay(asked, deps)
     return Issue(
         grant,
         scope,
         audience,
+        documents,
         act=_actor(party.client_id, token),
         latest_expiry=token.expires_at,
         subject=pairwise_subject(deps.cipher, sector=party.sector, person=grant.person),
@@ -83,7 +87,7 @@ async def _check_may_act(asked: TokenRequest, deps: IdpDeps, token: AccessToken,
         await refused(asked, deps, "not_a_delegate", correlation=grant.correlation)
         raise InvalidGrant("This relying party may not act on that token")
     holds = {"jkt": asked.jkt, "x5t#S256": asked.x5t}
-    if owner is not asked.party:
+    if token.client_id != caller:
         return  # the delegate has its own key; the token reached it from its owner, over their own channel
     if any(holds.get(kind) != value for kind, value in token.cnf.items()):
         await refused(asked, deps, "subject_token_key", correlation=grant.correlation)

@@ -51,7 +51,7 @@ REFUSED = {
         "invalid_request",
     ),
     "connector that is not connected": ({"connector": "guangdong"}, "invalid_request"),
-    "request object": ({"request": "eyJhbGciOiJub25lIn0.e30."}, "request_not_supported"),
+    "unsigned request object": ({"request": "eyJhbGciOiJub25lIn0.e30."}, "invalid_request_object"),
     "request_uri, the way to SSRF": ({"request_uri": "http://169.254.169.254/"}, "request_uri_not_supported"),
     "registration": ({"registration": "{}"}, "registration_not_supported"),
     "foreign id_token_hint": ({"id_token_hint": "eyJhbGciOiJub25lIn0.e30."}, "invalid_request"),
