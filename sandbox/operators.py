@@ -22,6 +22,7 @@ from trust_lists.clock import Clock
 from trust_lists.config import PublicationPolicy
 from trust_lists.drafting import repeal_agreement, set_status
 from trust_lists.errors import DraftRefused
+from trust_lists.list_log import Notary, log_keys
 from trust_lists.model import ServiceStatus
 from trust_lists.publication import (
     Draft,
@@ -41,7 +42,7 @@ from trust_lists.publication import (
 from trust_lists.repository import Officer, Roster, add_signature
 from trust_lists.signers import generate_key, public_key, public_pem, read_private_key, write_private_key
 from trust_lists.snapshot import Snapshot
-from trust_lists.store import is_published, read_bundle, write_atomically, write_bundle
+from trust_lists.store import is_published, read_bundle, read_log, write_atomically, write_bundle
 from trust_lists.vocabulary import Region
 
 FAULTS = ("expired", "rolled_back", "one_region")
@@ -62,15 +63,18 @@ class Operators:
         self._lock = threading.RLock()
         self._signers = {region: self._key(f"{region.value}-officer") for region in Region}
         self._online = self._key("online")
+        self._notary = self._open_log()
         self._roster = Roster(
             tuple(
                 Officer(region, f"{region.value}-officer", public_key(public_pem(signer), region, "officer"))
                 for region, signer in self._signers.items()
             ),
             public_key(public_pem(self._online)),
+            log=self._notary.keys,
         )
         self._root = self._root_ceremony()
         self._published = self._load()
+        self._begin_log()
         self.fault: str | None = None
 
     def trusted_root(self) -> bytes:
@@ -132,7 +136,8 @@ class Operators:
     def refresh_timestamp(self) -> Snapshot:
         """Vouch anew that there is nothing newer."""
         with self._lock:
-            self._write(refresh_timestamp(self._current(), self._online, self._clock(), self._policy))
+            current, at = self._current(), self._clock()
+            self._write(refresh_timestamp(current, self._online, at, self._policy, log=self._notary))
             return self._current().snapshot
 
     def keep_fresh(self) -> None:
@@ -191,6 +196,27 @@ class Operators:
             write_private_key(path, generate_key(), None)  # a sandbox key: it protects nothing real
         return read_private_key(path, None)
 
+    def _open_log(self) -> Notary:
+        """Open the transparency log as it was published, with the three regions' witnesses."""
+        log_signer = self._key("log")
+        witnesses = {region: self._key(f"{region.value}-witness") for region in Region}
+        return Notary(log_keys(log_signer, witnesses), log_signer, witnesses, *read_log(self.repository))
+
+    def _begin_log(self) -> None:
+        """Give a list from before there was a log its log: a new root names it, and the same content becomes its first leaf."""
+        published = self._published
+        if published is None or published.snapshot.envelope.logged is not None:
+            return
+        at = self._clock()
+        root = stage_root(self._roster, published.root, at, self._policy)
+        for region in _FIRST_SIGNERS:
+            root = add_signature(root, self._signers[region])
+        self._write(
+            assemble(
+                _NOTHING, published, published.root, self._online, at, self._policy, log=self._notary, new_roots=(root,)
+            )
+        )
+
     def _root_ceremony(self) -> bytes:
         path = self._directory / "root.json"
         if not path.exists():
@@ -215,12 +241,13 @@ class Operators:
         for role in roles_touched(staged):
             for region in _FIRST_SIGNERS if role == "targets" else (Region(role),):
                 staged = sign_role(staged, role, self._signers[region], allowed_signers(role, self._roster))
-        self._write(assemble(staged, self._published, self._root, self._online, at, self._policy))
+        root = self._published.root if self._published else self._root
+        self._write(assemble(staged, self._published, root, self._online, at, self._policy, log=self._notary))
         return self._current().snapshot
 
     def _write(self, published: Published) -> None:
-        write_atomically(self.repository / metadata_name("root", 1), self._root)
-        write_bundle(self.repository, published.bundle)
+        write_atomically(self.repository / metadata_name("root", 1), self._root)  # the one that readers pin
+        write_bundle(self.repository, published.bundle, log_files=self._notary.log.files(self._notary.note))
         number = len(list(self._history().iterdir())) + 1
         write_atomically(self._history() / f"{number}.timestamp.json", published.bundle.timestamp)
         self._published = published

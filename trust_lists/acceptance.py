@@ -6,6 +6,8 @@ Rules:   1 bounded: every part is there and within its size                     
          2 the reader's clock does not run backwards                                      list_clock
          3 TUF's workflow: signatures by threshold, versions, hashes, expiry              list_threshold_not_met, list_rollback,
            and joint roles signed by two regions                                          list_expired, list_frozen, list_mixed, …
+           and the log: this snapshot is in it, witnessed, and it was only appended to    list_not_logged, list_not_witnessed,
+                                                                                          list_log_inconsistent
          4 the documents are of the published form                                        list_malformed
          5 each section is its own region's, issued in the past, due in the future        list_region_overreach, list_clock, list_expired
          6 no region lists what the scheme admitted for another, or under another key     list_region_overreach
@@ -37,7 +39,9 @@ MAX_CLOCK_SKEW = timedelta(minutes=5)
 T = TypeVar("T")
 
 
-def accept(bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, at: datetime) -> Snapshot:
+def accept(
+    bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, at: datetime, *, without_log: bool = False
+) -> Snapshot:
     """Return the list that these bytes are, or refuse them.
 
     Args:
@@ -45,13 +49,15 @@ def accept(bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, a
         trusted_root: root metadata that the reader trusts already (pinned, or the last accepted one).
         previous: what this reader accepted before, None at the very first time.
         at: the present, in UTC.
+        without_log: see `envelope.verify_envelope`.
 
     Raises:
         TrustListRefused: see the rules above for the codes.
     """
     check_sizes(bundle)  # 1
     _check_clock(previous, at)  # 2
-    envelope = verify_envelope(bundle, trusted_root, previous.envelope if previous else None, at)  # 3
+    held = previous.envelope if previous else None
+    envelope = verify_envelope(bundle, trusted_root, held, at, without_log=without_log)  # 3
     hashes = {path: hashlib.sha256(data).hexdigest() for path, data in envelope.documents.items()}
     scheme, sections = _parse_documents(envelope.documents, hashes, previous)  # 4
     for region, section in sections.items():  # 5
@@ -66,7 +72,7 @@ def accept(bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, a
     return _build(envelope, hashes, scheme, sections, at)  # 8
 
 
-def accept_again(bundle: ListBundle, trusted_root: bytes, at: datetime) -> Snapshot:
+def accept_again(bundle: ListBundle, trusted_root: bytes, at: datetime, *, without_log: bool = False) -> Snapshot:
     """Return the list of a copy that was accepted before, also when it has expired since.
 
     It is judged at the last moment at which it was valid. What comes out is the floor for the next version, and tells by its own dates
@@ -76,7 +82,7 @@ def accept_again(bundle: ListBundle, trusted_root: bytes, at: datetime) -> Snaps
         TrustListRefused: as `accept`.
     """
     check_sizes(bundle)
-    return accept(bundle, trusted_root, None, last_valid_moment(bundle, trusted_root, at))
+    return accept(bundle, trusted_root, None, last_valid_moment(bundle, trusted_root, at), without_log=without_log)
 
 
 def _check_clock(previous: Snapshot | None, at: datetime) -> None:

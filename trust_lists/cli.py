@@ -8,7 +8,7 @@ Rules:   works on a plain directory (`--repo`), offline, with keys in PEM files.
 
 import typer
 
-from trust_lists import cli_prepare, cli_publish, cli_read, cli_service
+from trust_lists import cli_log, cli_members, cli_prepare, cli_publish, cli_read, cli_service
 
 app = typer.Typer(
     name="trust-list",
@@ -18,7 +18,9 @@ app = typer.Typer(
 )
 cli_prepare.register(app)
 cli_service.register(app)
+cli_members.register(app)
 cli_publish.register(app)
+cli_log.register(app)
 cli_read.register(app)
 
 

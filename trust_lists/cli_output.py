@@ -55,6 +55,16 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     out.print(table)
 
 
+@contextmanager
+def progress(what: str, as_json: bool) -> Iterator[None]:
+    """Show that something is going on, where a person looks at it; nothing is written when piped or with `--json`."""
+    if as_json or not err.is_terminal:
+        yield
+        return
+    with err.status(f"{what} …"):
+        yield
+
+
 def _plain(cell: object) -> str:
     return str(cell).replace("[", r"\[")
 

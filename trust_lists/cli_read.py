@@ -46,12 +46,22 @@ def register(app: typer.Typer) -> None:
         app.command(name)(command)
 
 
-def _accept(source: str | None, root: Path | None, repo: Path, copy: Path | None = None) -> Snapshot:
+def pinned_root(root: Path | None, repo: Path, *, needed: bool = True) -> bytes | None:
+    """Return the root that is pinned: the file named, else the workspace's own first one.
+
+    Raises:
+        DraftRefused: there is none, and one is needed.
+    """
+    trusted_root = _read(root) if root is not None else Workspace(repo).first_root()
+    if trusted_root is None and needed:
+        raise DraftRefused("name the pinned root with --root: there is no published list here")
+    return trusted_root
+
+
+def accept_from(source: str | None, root: Path | None, repo: Path, copy: Path | None = None) -> Snapshot:
     """Fetch and accept a list, from anywhere."""
     workspace = Workspace(repo)
-    trusted_root = _read(root) if root is not None else workspace.first_root()
-    if trusted_root is None:
-        raise DraftRefused("name the pinned root with --root: there is no published list here")
+    trusted_root = pinned_root(root, repo) or b""
 
     async def fetch() -> Snapshot:
         reader = TrustListClient(source or workspace.published_directory, copy, trusted_root, utc_now)
@@ -96,7 +106,7 @@ def show(
 ) -> None:
     """Show the services and agreements of a published list."""
     with refusals(as_json):
-        snapshot = _accept(source, root, repo)
+        snapshot = accept_from(source, root, repo)
         value = {**_summary(snapshot), "services": [service_row(service) for service in snapshot.services]}
         rows = [
             (
@@ -130,7 +140,7 @@ def history(
 ) -> None:
     """Show every status that a service has had."""
     with refusals(as_json):
-        snapshot = _accept(None, root, repo)
+        snapshot = accept_from(None, root, repo)
         service = snapshot.service(service_id)
         if service is None:
             raise DraftRefused(f"the list has no service {service_id}")
@@ -148,7 +158,7 @@ def verify(
 ) -> None:
     """Pass a published list through the gate."""
     with refusals(as_json):
-        value = _summary(_accept(source, root, repo))
+        value = _summary(accept_from(source, root, repo))
         rows = [
             (name, value[name]) for name in ("version", "sha256", "issued", "next_update", "fresh_until", "services")
         ]
@@ -171,7 +181,7 @@ def explain(
     """Say for which region and purpose a certificate is recognised, and why; exit 1 when for none."""
     when = moment(at)
     with refusals(as_json):
-        snapshot = _accept(source, root, repo)
+        snapshot = accept_from(source, root, repo)
         der = read_certificate(certificate)
         rows = standing(snapshot, der, _issuer_of(snapshot, der, issuer), when)
         rows = tuple(row for row in rows if purpose in (None, row.purpose))
@@ -207,7 +217,7 @@ def client(
 ) -> None:
     """Update a local copy; an older or bad list never replaces it."""
     with refusals(as_json):
-        value = _summary(_accept(source, root, HERE, directory))
+        value = _summary(accept_from(source, root, HERE, directory))
         rows = [(name, value[name]) for name in ("version", "sha256", "fresh_until", "services")]
         finish(
             as_json,

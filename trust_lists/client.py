@@ -10,6 +10,7 @@ Spec:    TUF specification cl. 5; ETSI TS 119 615 cl. 4.2 (next update).
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -20,10 +21,19 @@ from trust_lists.acceptance import accept, accept_again
 from trust_lists.bundle import TIMESTAMP_NAME, FileRequest, ListBundle, collect, parse_root_version
 from trust_lists.clock import Clock
 from trust_lists.config import ReaderPolicy
-from trust_lists.errors import ListFrozen, ListStorageFailed, TrustListError, TrustListNotLoaded, TrustListStale
+from trust_lists.equivocation import evidence_between
+from trust_lists.errors import (
+    ListEquivocation,
+    ListFrozen,
+    ListLogInconsistent,
+    ListStorageFailed,
+    TrustListError,
+    TrustListNotLoaded,
+    TrustListStale,
+)
 from trust_lists.fetchers import CopyFetcher, Fetcher, fetcher_for
 from trust_lists.snapshot import Snapshot
-from trust_lists.store import is_published, prune, read_bundle, write_bundle
+from trust_lists.store import is_published, prune, read_bundle, write_atomically, write_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +60,10 @@ class ReaderStatus:
         """Return it with ISO times."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()}
+
+
+def _log_size(held: Snapshot | None) -> int:
+    return held.envelope.logged.checkpoint.size if held is not None and held.envelope.logged is not None else 0
 
 
 class TrustListClient:
@@ -181,13 +195,18 @@ class TrustListClient:
     async def _refresh(self) -> Snapshot:
         held = self._held
         trusted_root = held.envelope.root if held else self._pinned
-        bundle = await self._fetch(collect(parse_root_version(trusted_root)), held)
+        bundle = await self._fetch(collect(parse_root_version(trusted_root), log_size=_log_size(held)), held)
         if bundle is None:
             assert held is not None  # noqa: S101 - only an unchanged timestamp ends the collection early
             if held.fresh_until <= self._clock():
                 raise ListFrozen("the source still serves the expired timestamp that this reader already holds")
             return held
-        accepted = await asyncio.to_thread(accept, bundle, trusted_root, held, self._clock())
+        try:
+            accepted = await asyncio.to_thread(accept, bundle, trusted_root, held, self._clock())
+        except (ListEquivocation, ListLogInconsistent):
+            if held is not None:
+                await asyncio.to_thread(self._keep_evidence, held, bundle)
+            raise
         self._roots = (*self._roots, *bundle.roots)
         await self._keep_copy(replace(bundle, roots=self._roots))
         return accepted
@@ -212,6 +231,18 @@ class TrustListClient:
         except StopIteration as done:
             bundle: ListBundle = done.value
             return bundle
+
+    def _keep_evidence(self, held: Snapshot, bundle: ListBundle) -> None:
+        """Save what proves that the source says two things; `trust-list evidence FILE` prints it."""
+        found = evidence_between(held, bundle)
+        if self._cache is None or found is None:
+            return
+        name = f"evidence/{held.version}-{hashlib.sha256(found.second).hexdigest()[:16]}.json"
+        try:
+            write_atomically(self._cache / name, found.to_bytes())
+            logger.error("the source of the trust list equivocates: evidence kept in %s", name)
+        except ListStorageFailed as error:
+            logger.warning("the source of the trust list equivocates, and the evidence was not saved: %s", error.code)
 
     async def _keep_copy(self, bundle: ListBundle) -> None:
         """Save the last-good copy; a full disk does not take the accepted list away."""

@@ -37,11 +37,14 @@ from trust_lists.errors import (
     ListFrozen,
     ListMalformed,
     ListMixed,
+    ListNotLogged,
     ListRegionOverreach,
     ListRollback,
     ListThresholdNotMet,
     TrustListError,
 )
+from trust_lists.transparency import ROOT_FIELD as LOG_FIELD
+from trust_lists.transparency import Logged, LogKeys, check_continues, check_logged, parse_log_keys
 from trust_lists.vocabulary import Region
 
 REGION_FIELD = "x-gba-region"
@@ -61,6 +64,8 @@ class AcceptedEnvelope:
     root: bytes
     timestamp: bytes
     snapshot: bytes
+    logged: Logged | None = None
+    """Where the version stands in the log; None only for a publisher who is about to log it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,21 @@ class VerifiedEnvelope:
 
 
 def verify_envelope(
-    bundle: ListBundle, trusted_root: bytes, previous: AcceptedEnvelope | None, at: datetime
+    bundle: ListBundle,
+    trusted_root: bytes,
+    previous: AcceptedEnvelope | None,
+    at: datetime,
+    *,
+    without_log: bool = False,
 ) -> VerifiedEnvelope:
-    """Walk TUF's client workflow over the bytes.
+    """Walk TUF's client workflow over the bytes, then find the snapshot in the log.
+
+    Args:
+        bundle: the bytes.
+        trusted_root: the reader's.
+        previous: the floor against rollback.
+        at: the present.
+        without_log: take a list that is not logged yet; for its publisher, who is about to log it, and for nobody else.
 
     Raises:
         ListThresholdNotMet: not enough signatures, or not from two regions.
@@ -88,6 +105,7 @@ def verify_envelope(
         ListEquivocation: a version number comes back with other bytes.
         ListMixed: parts of different versions.
         ListRegionOverreach: the delegation of a region's section is not to that region alone.
+        ListNotLogged, ListNotWitnessed, ListLogInconsistent: see `transparency`.
         ListMalformed: not metadata.
     """
     trusted = _translated(lambda: TrustedMetadataSet(trusted_root, EnvelopeType.METADATA), _ON_LOAD)
@@ -104,12 +122,13 @@ def verify_envelope(
         data = bundle.roles[region.value]
         _translated(lambda d=data, r=region: trusted.update_delegated_targets(d, r.value, Targets.type), _ON_PART)  # type: ignore[misc]  # loop variables bound at once
     _check_documents(trusted, bundle.documents)
+    logged = _check_logged(trusted, bundle, previous, without_log=without_log)
     return VerifiedEnvelope(
         version=trusted.snapshot.version,
         fresh_until=trusted.timestamp.expires,
         next_update=min(trusted[name].expires for name in (Root.type, Snapshot.type, *ROLES)),
         documents=bundle.documents,
-        accepted=AcceptedEnvelope(root, bundle.timestamp, bundle.snapshot),
+        accepted=AcceptedEnvelope(root, bundle.timestamp, bundle.snapshot, logged),
     )
 
 
@@ -256,6 +275,46 @@ def _check_documents(trusted: TrustedMetadataSet, documents: Mapping[str, bytes]
         if "sha256" not in target.hashes:
             raise ListMalformed("a document is named without its SHA-256")
         _translated(lambda t=target, p=path: t.verify_length_and_hashes(documents[p]), _ON_PART)  # type: ignore[misc]  # loop variables bound at once
+
+
+# --- the log -----------------------------------------------------------------------------------------------------------
+
+
+def log_keys_of(root: Root) -> LogKeys | None:
+    """Return the log that a root names, None for one from before there was a log.
+
+    Raises:
+        ListMalformed: it names it in an unknown form.
+    """
+    value = root.unrecognized_fields.get(LOG_FIELD)
+    return None if value is None else parse_log_keys(value)
+
+
+def log_keys_of_bytes(root: bytes) -> LogKeys:
+    """Return the log that accepted root metadata names.
+
+    Raises:
+        ListNotLogged: it names none.
+    """
+    keys = log_keys_of(_translated(lambda: Metadata[Root].from_bytes(root), _ON_LOAD).signed)
+    if keys is None:
+        raise ListNotLogged("the root of this list names no log")
+    return keys
+
+
+def _check_logged(
+    trusted: TrustedMetadataSet, bundle: ListBundle, previous: AcceptedEnvelope | None, *, without_log: bool
+) -> Logged | None:
+    """The snapshot stands in the log that the root names, under witnesses' eyes, and that log was only appended to."""
+    keys = log_keys_of(trusted.root)
+    if without_log and (keys is None or not bundle.proof):
+        return None
+    if keys is None:
+        raise ListNotLogged("the root of this list names no log: its operators add one with `trust-list log init`")
+    logged = check_logged(keys, bundle.proof, trusted.snapshot.version, bundle.snapshot)
+    if previous is not None and previous.logged is not None:
+        check_continues(previous.logged.checkpoint, logged.checkpoint, bundle.tiles)
+    return logged
 
 
 # --- translation of errors ---------------------------------------------------------------------------------------------
