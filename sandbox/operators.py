@@ -44,6 +44,9 @@ from trust_lists.signers import generate_key, public_key, public_pem, read_priva
 from trust_lists.snapshot import Snapshot
 from trust_lists.store import is_published, read_bundle, read_log, write_atomically, write_bundle
 from trust_lists.vocabulary import Region
+from trust_lists.xml_export import LISTS, xml_name
+from trust_lists.xml_publication import export_all
+from trust_lists.xml_signature import XmlSigner, load_xml_key, read_xml_certificate, self_made
 
 FAULTS = ("expired", "rolled_back", "one_region")
 """`expired`: properly signed, past its expiry. `rolled_back`: the oldest version again. `one_region`: the joint part signed by one."""
@@ -169,6 +172,29 @@ class Operators:
                 current, scratch
             )
             self.fault = name
+
+    # --- XML -----------------------------------------------------------------------------------------------------------
+
+    def export_xml(self, base_url: str) -> None:
+        """Write the four XML exports of the current version beside it, where they are not there yet."""
+        with self._lock:
+            snapshot, at = self._current().snapshot, self._clock()
+            if (self.repository / xml_name(snapshot.version, LISTS)).is_file():
+                return
+            signers = {region: self._xml_signer(region.value, at) for region in Region}
+            for name, data in export_all(snapshot, signers, self._xml_signer(LISTS, at), base_url, at).items():
+                write_atomically(self.repository / name, data)
+
+    def _xml_signer(self, name: str, at: datetime) -> XmlSigner:
+        """Return the key and certificate of a region's XML lists."""
+        path = self._directory / "keys" / f"{name}-xml.pem"
+        if not path.exists():
+            write_private_key(path, generate_key("p256"), None)  # a sandbox key: it protects nothing real
+        key, beside = load_xml_key(path.read_bytes(), None), path.with_suffix(".crt")
+        if not beside.exists():
+            made = self_made(key, f"Scheme operator {name} (simulated)", "XX", at)
+            write_atomically(beside, made.der)
+        return XmlSigner(key, read_xml_certificate(beside.read_bytes()))
 
     def _expire(self, current: Published, scratch: Path) -> None:
         """Sign the next version as always, but so that its life is over."""

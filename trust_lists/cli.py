@@ -8,7 +8,7 @@ Rules:   works on a plain directory (`--repo`), offline, with keys in PEM files.
 
 import typer
 
-from trust_lists import cli_log, cli_members, cli_prepare, cli_publish, cli_read, cli_service
+from trust_lists import cli_log, cli_members, cli_prepare, cli_publish, cli_read, cli_service, cli_xml
 
 app = typer.Typer(
     name="trust-list",
@@ -22,6 +22,7 @@ cli_members.register(app)
 cli_publish.register(app)
 cli_log.register(app)
 cli_read.register(app)
+cli_xml.register(app)
 
 
 def main() -> None:

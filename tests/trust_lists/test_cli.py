@@ -241,6 +241,30 @@ def test_people_and_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
     assert desk.json("refresh-timestamp", "--key", str(desk.keys / "new-online.pem"))["version"] == 3
 
 
+def test_xml_is_exported_beside_the_version(desk: Desk) -> None:
+    for name in ("x-hk", "x-mo", "x-gd", "x-lists"):
+        desk.run("key", "new", str(desk.keys / f"{name}.pem"), "--kind", "p256", repo=False)
+    keys = [f"--key={name}={desk.keys / f'x-{name}'}.pem" for name in ("hk", "mo", "gd", "lists")]
+    where = ("--base-url", "https://example.test/list")
+    assert desk.json("export-xml", keys[3], *where, code=1)["error"]["code"] == "list_draft_refused"
+    exported = desk.json("export-xml", *keys, *where)
+    version = exported["version"]
+    assert list(exported["files"]) == [f"xml/{version}.{part}.xml" for part in ("hk", "mo", "gd", "lists")]
+    certificate = (desk.keys / "x-hk.pem.crt").read_bytes()
+    read = (
+        "import-xml",
+        str(desk.repo / "published" / "xml" / f"{version}.hk.xml"),
+        "--signer",
+        str(desk.keys / "x-hk.pem.crt"),
+    )
+    assert desk.json(*read, repo=False)["services"] == 1
+    assert desk.json("export-xml", *keys, *where)["version"] == version
+    assert (desk.keys / "x-hk.pem.crt").read_bytes() == certificate
+    ed25519 = f"--key=hk={desk.keys / 'hk.pem'}"
+    assert desk.json("export-xml", ed25519, *where, code=1)["error"]["code"] == "key_refused"
+    assert CliRunner().invoke(app, ["export-xml", "--key", "xx=y", *where]).exit_code == 2
+
+
 def test_unavailable_is_exit_code_3(desk: Desk, tmp_path: Path) -> None:
     root = str(desk.repo / "published" / "metadata" / "1.root.json")
     for source in ("http://127.0.0.1:1", str(tmp_path / "nothing")):
