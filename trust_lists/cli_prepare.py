@@ -1,7 +1,7 @@
-"""`trust-list` commands that change the draft: init, key, ca, agreement.
+"""`trust-list` commands that change the draft: init, key, ca.
 
 Owns:    options and output of these commands. Leaves the changes to `drafting`, files to `workspace`,
-         services to `cli_service`, people and keys to `cli_members`.
+         services to `cli_service`, people and keys to `cli_members`, agreements to `cli_agreement`.
 Rules:   nothing here needs a private key or publishes anything; every change ends with the diff that officers will sign.
 """
 
@@ -16,11 +16,7 @@ from trust_lists.checkpoint import NoteKey, note_key
 from trust_lists.cli_output import JsonOption, finish, print_table, refusals
 from trust_lists.clock import utc_now
 from trust_lists.diff import Change, diff
-from trust_lists.drafting import (
-    add_provider,
-    enact_agreement,
-    repeal_agreement,
-)
+from trust_lists.drafting import add_provider
 from trust_lists.errors import DraftRefused, ListMalformed
 from trust_lists.founding import founding_draft
 from trust_lists.list_log import origin_of, witness_key
@@ -60,7 +56,6 @@ def register(app: typer.Typer) -> None:
     """Hang the commands into the application."""
     for name, group in (
         ("ca", _ca),
-        ("agreement", _agreement),
         ("key", _key),
     ):
         app.add_typer(group, name=name)
@@ -68,7 +63,6 @@ def register(app: typer.Typer) -> None:
 
 
 _ca = typer.Typer(help="Providers of trust services.", no_args_is_help=True)
-_agreement = typer.Typer(help="Mutual recognition agreements between two regions.", no_args_is_help=True)
 _key = typer.Typer(help="Key files.", no_args_is_help=True)
 
 
@@ -185,37 +179,6 @@ def ca_add(
 ) -> None:
     """Add a provider; it is published with its first service."""
     change_draft(repo, as_json, lambda draft: add_provider(draft, region, name, information_uri))
-
-
-@_agreement.command("enact")
-def agreement_enact(
-    agreement_id: Annotated[str, typer.Argument(metavar="ID")],
-    between: Annotated[str, typer.Option(help="The two regions, e.g. hk,gd.")],
-    purpose: Annotated[list[str], typer.Option(help="A purpose that it covers; repeatable.")],
-    name: Annotated[str, typer.Option(help="Its name.")] = "Mutual recognition",
-    at: AtOption = None,
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Enact an agreement, or one that was repealed; two regions sign."""
-    names = between.split(",")
-    if len(names) != 2 or not set(names) <= set(Region):
-        raise typer.BadParameter("expected two regions, e.g. hk,gd", param_hint="--between")
-    regions = (Region(names[0]), Region(names[1]))
-    when = moment(at)
-    change_draft(repo, as_json, lambda d: enact_agreement(d, agreement_id, regions, tuple(purpose), name, when))
-
-
-@_agreement.command("repeal")
-def agreement_repeal(
-    agreement_id: Annotated[str, typer.Argument(metavar="ID")],
-    at: AtOption = None,
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Repeal an agreement; two regions sign."""
-    when = moment(at)
-    change_draft(repo, as_json, lambda draft: repeal_agreement(draft, agreement_id, when))
 
 
 @_key.command("new")

@@ -1,6 +1,6 @@
-"""`trust-list` commands that read: show, history, verify, explain, client, doctor.
+"""`trust-list` commands that read: show, history, verify, client, doctor.
 
-Owns:    options and output of these commands. Leaves acceptance to the one gate, the rule to `recognition`.
+Owns:    options and output of these commands. Leaves acceptance to the one gate, `explain` to `cli_explain`.
 Rules:   whatever is shown of a list has passed the gate in this very run.
 """
 
@@ -13,13 +13,11 @@ from typing import Annotated
 import typer
 
 from trust_lists import sm2
-from trust_lists.certificate_files import read_certificate
 from trust_lists.cli_output import JsonOption, finish, print_table, refusals
-from trust_lists.cli_prepare import HERE, AtOption, RepoOption, moment
+from trust_lists.cli_prepare import HERE, RepoOption
 from trust_lists.client import TrustListClient
 from trust_lists.clock import utc_now
 from trust_lists.errors import DraftRefused, ListStorageFailed
-from trust_lists.recognition import Effect, find_issuer, standing
 from trust_lists.routes import service_row
 from trust_lists.snapshot import Snapshot
 from trust_lists.workspace import Workspace
@@ -38,7 +36,6 @@ def register(app: typer.Typer) -> None:
         "show": show,
         "history": history,
         "verify": verify,
-        "explain": explain,
         "client": client,
         "doctor": doctor,
     }
@@ -163,50 +160,6 @@ def verify(
             (name, value[name]) for name in ("version", "sha256", "issued", "next_update", "fresh_until", "services")
         ]
         finish(as_json, value, lambda: print_table("accepted", ("what", "value"), rows), "`trust-list show`")
-
-
-def explain(
-    certificate: Annotated[Path, typer.Argument(help="The certificate, PEM or DER.")],
-    *,
-    issuer: Annotated[
-        Path | None, typer.Option(help="Its issuer's certificate; looked up in the list by default.")
-    ] = None,
-    at: AtOption = None,
-    purpose: Annotated[str | None, typer.Option(help="Only this purpose.")] = None,
-    source: Annotated[str | None, typer.Option("--trust-list", help="URL or directory of the list.")] = None,
-    root: RootOption = None,
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Say for which region and purpose a certificate is recognised, and why; exit 1 when for none."""
-    when = moment(at)
-    with refusals(as_json):
-        snapshot = accept_from(source, root, repo)
-        der = read_certificate(certificate)
-        rows = standing(snapshot, der, _issuer_of(snapshot, der, issuer), when)
-        rows = tuple(row for row in rows if purpose in (None, row.purpose))
-        value = {
-            "snapshot": {"version": snapshot.version, "sha256": snapshot.sha256},
-            "at": when.isoformat(),
-            "standing": [row.to_json() for row in rows],
-        }
-        cells = [(row.region.value, row.purpose, row.effect.value, row.reason) for row in rows]
-        good = any(row.effect is Effect.RECOGNISED for row in rows)
-        finish(
-            as_json,
-            value,
-            lambda: print_table(f"at {when}", ("region", "purpose", "effect", "reason"), cells),
-            "the reasons name what would have to change",
-        )
-        if not good:
-            raise typer.Exit(1)
-
-
-def _issuer_of(snapshot: Snapshot, certificate: bytes, issuer: Path | None) -> bytes:
-    """Return the issuer's certificate: the named one, else the listed one that really signed it, else the certificate itself."""
-    if issuer is not None:
-        return read_certificate(issuer)
-    return find_issuer(snapshot, certificate) or certificate
 
 
 def client(

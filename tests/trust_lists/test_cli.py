@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.support.trust_lists import HK_POLICY, HK_PREFIX, authority, person
+from tests.trust_lists.test_monitoring import signature
 from trust_lists.cli import app
 
 PASSWORD = {"GBA_TRUST_KEY_PASSWORD": "correct horse"}
@@ -202,6 +203,8 @@ def test_evidence_is_an_alarm(desk: Desk, tmp_path: Path) -> None:
     assert desk.json("evidence", str(tmp_path / "evidence.json"), code=1)["statement"] == found["statement"]
     human = desk.run("evidence", str(tmp_path / "evidence.json"), code=1)
     assert "signed two different lists" in human.output
+    for name in ("mo-w", "gd-w"):  # they forget the other history again
+        (desk.keys / f"{name}.pem.seen").unlink()
 
 
 def test_people_and_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -263,6 +266,48 @@ def test_xml_is_exported_beside_the_version(desk: Desk) -> None:
     ed25519 = f"--key=hk={desk.keys / 'hk.pem'}"
     assert desk.json("export-xml", ed25519, *where, code=1)["error"]["code"] == "key_refused"
     assert CliRunner().invoke(app, ["export-xml", "--key", "xx=y", *where]).exit_code == 2
+
+
+def test_agreements_are_proposed_first(desk: Desk) -> None:
+    propose = ("agreement", "propose", "gd-mo", "--between", "gd,mo", "--purpose")
+    assert desk.json(*propose, "moon", code=1)["error"]["code"] == "list_draft_refused"
+    assert desk.json("agreement", "enact", "gd-mo", code=1)["error"]["code"] == "list_draft_refused"
+    proposed = desk.json(*propose, "mainland", "--name", "GD-MO")
+    assert json.loads(Path(proposed["file"]).read_text())["Between"] == ["gd", "mo"]
+    assert desk.json("diff")["changes"] == []
+    (change,) = desk.json("agreement", "enact", "gd-mo")["changes"]
+    assert "gd-mo, mainland" in change["text"]
+    assert desk.json("agreement", "enact", "../x", code=1)["error"]["code"] == "list_draft_refused"
+    desk.sign("mo", "gd")
+    desk.publish("mo-w", "gd-w")
+    desk.json("agreement", "repeal", "hk-gd")
+    desk.sign("mo", "gd")
+    desk.publish("mo-w", "gd-w")
+    assert desk.json("agreement", "enact", "hk-gd")["changes"][0]["subject"] == "hk-gd"
+
+
+def test_monitor_snapshot_and_explain(desk: Desk, tmp_path: Path) -> None:
+    watched = desk.json("monitor", "--offline", code=1)
+    assert {alert["code"] for alert in watched["alerts"]} <= {"witness_silent", "agreement_repealed"}
+    kept = desk.json("snapshot", "--out", str(tmp_path / "kept"))
+    assert desk.json("snapshot")["sha256"] == kept["sha256"] == watched["sha256"]
+    person_file = str(desk.keys / "person.der")
+    explained = desk.json("explain", person_file, "--snapshot", str(tmp_path / "kept"), code=1)
+    assert explained["snapshot"] == {"version": kept["version"], "sha256": kept["sha256"], "kept": True}
+    assert explained["certificate"]["policies"] == [HK_POLICY]
+    assert any(step["change"] for step in explained["steps"])
+    granted = desk.json("history", "hk-rsa")["history"][0]["starting_time"]
+    aloud = desk.run("explain", person_file, "--at", granted)
+    assert "Did that key really sign the certificate? Yes." in aloud.output
+    assert "next:" in aloud.output
+    pdf = tmp_path / "signed.pdf"
+    pdf.write_bytes(b"%PDF-1.7\n" + signature((desk.keys / "person.der").read_bytes()))
+    about = desk.run("explain", str(pdf), "--at", granted)
+    assert "judges the document" in about.output
+    pdf.write_bytes(b"%PDF-1.7\n")
+    assert desk.json("explain", str(pdf), code=1)["error"]["code"] == "certificate_malformed"
+    refused = desk.run("explain", str(tmp_path / "nothing"), code=3)
+    assert "next:" in refused.output
 
 
 def test_unavailable_is_exit_code_3(desk: Desk, tmp_path: Path) -> None:
