@@ -20,6 +20,7 @@ from pathlib import Path
 from trust_lists.acceptance import accept, accept_again
 from trust_lists.bundle import TIMESTAMP_NAME, FileRequest, ListBundle, collect, parse_root_version
 from trust_lists.clock import Clock
+from trust_lists.collector import collector_paused
 from trust_lists.config import ReaderPolicy
 from trust_lists.equivocation import evidence_between
 from trust_lists.errors import (
@@ -60,6 +61,11 @@ class ReaderStatus:
         """Return it with ISO times."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()}
+
+
+def _accept(bundle: ListBundle, trusted_root: bytes, held: Snapshot | None, at: datetime) -> Snapshot:
+    with collector_paused():
+        return accept(bundle, trusted_root, held, at)
 
 
 def _log_size(held: Snapshot | None) -> int:
@@ -190,7 +196,8 @@ class TrustListClient:
 
     def _read_copy(self, cache: Path) -> tuple[Snapshot, tuple[bytes, ...]]:
         bundle = read_bundle(cache, self._pinned)
-        return accept_again(bundle, self._pinned, self._clock()), bundle.roots
+        with collector_paused():
+            return accept_again(bundle, self._pinned, self._clock()), bundle.roots
 
     async def _refresh(self) -> Snapshot:
         held = self._held
@@ -202,7 +209,7 @@ class TrustListClient:
                 raise ListFrozen("the source still serves the expired timestamp that this reader already holds")
             return held
         try:
-            accepted = await asyncio.to_thread(accept, bundle, trusted_root, held, self._clock())
+            accepted = await asyncio.to_thread(_accept, bundle, trusted_root, held, self._clock())
         except (ListEquivocation, ListLogInconsistent):
             if held is not None:
                 await asyncio.to_thread(self._keep_evidence, held, bundle)

@@ -11,6 +11,8 @@ Spec:    TUF specification 1.0.34. `TrustedMetadataSet` is a private module of p
          The version is pinned, this file is its only importer, and tests/trust_lists/test_envelope.py pins what is relied upon.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -78,6 +80,8 @@ class VerifiedEnvelope:
     next_update: datetime
     """The first expiry of all the other parts."""
     documents: Mapping[str, bytes]
+    hashes: Mapping[str, str]
+    """SHA-256 of each document."""
     accepted: AcceptedEnvelope
 
 
@@ -121,13 +125,14 @@ def verify_envelope(
     for region in Region:
         data = bundle.roles[region.value]
         _translated(lambda d=data, r=region: trusted.update_delegated_targets(d, r.value, Targets.type), _ON_PART)  # type: ignore[misc]  # loop variables bound at once
-    _check_documents(trusted, bundle.documents)
+    hashes = _check_documents(trusted, bundle.documents)
     logged = _check_logged(trusted, bundle, previous, without_log=without_log)
     return VerifiedEnvelope(
         version=trusted.snapshot.version,
         fresh_until=trusted.timestamp.expires,
         next_update=min(trusted[name].expires for name in (Root.type, Snapshot.type, *ROLES)),
         documents=bundle.documents,
+        hashes=hashes,
         accepted=AcceptedEnvelope(root, bundle.timestamp, bundle.snapshot, logged),
     )
 
@@ -260,21 +265,25 @@ def _check_delegations(targets: Targets) -> None:
             seen.add(_public_value(key))
 
 
-def _check_documents(trusted: TrustedMetadataSet, documents: Mapping[str, bytes]) -> None:
-    """Each role names exactly its own documents, and their bytes have the named length and hash."""
+def _check_documents(trusted: TrustedMetadataSet, documents: Mapping[str, bytes]) -> dict[str, str]:
+    """Each role names exactly its own documents, and their bytes have the named length and SHA-256; return these hashes."""
     for name in ROLES:
         role = trusted[name]
         assert isinstance(role, Targets)  # noqa: S101 - by construction of the set, for the type checker
         own = SCHEME_PATH if name == Targets.type else section_path(Region(name))
         if set(role.targets) != {own} or (name != Targets.type and role.delegations is not None):
             raise ListRegionOverreach(f"the role {name} names documents that are not its own")
+    hashes: dict[str, str] = {}
     for path in TARGET_PATHS:
         role = trusted[role_of(path)]
         assert isinstance(role, Targets)  # noqa: S101 - as above
         target = role.targets[path]
         if "sha256" not in target.hashes:
             raise ListMalformed("a document is named without its SHA-256")
-        _translated(lambda t=target, p=path: t.verify_length_and_hashes(documents[p]), _ON_PART)  # type: ignore[misc]  # loop variables bound at once
+        hashes[path] = hashlib.sha256(documents[path]).hexdigest()  # once: these are megabytes
+        if target.length != len(documents[path]) or not hmac.compare_digest(hashes[path], str(target.hashes["sha256"])):
+            raise ListMixed("a part of the list is not the one that the others name")
+    return hashes
 
 
 # --- the log -----------------------------------------------------------------------------------------------------------

@@ -18,13 +18,13 @@ from types import MappingProxyType
 from typing import Any
 
 from trust_lists.bundle import ROLES, TARGET_PATHS, metadata_name
-from trust_lists.document import parse_region_list, write_region_list
+from trust_lists.document import parse_region_list, write_readable
 from trust_lists.errors import DraftRefused, ListStorageFailed
 from trust_lists.list_log import ListLog
 from trust_lists.log_tiles import CHECKPOINT_NAME
 from trust_lists.publication import Draft, Published, Staged, draft_of, reopen
 from trust_lists.repository import Officer, Roster
-from trust_lists.scheme_document import parse_scheme, write_scheme
+from trust_lists.scheme_document import parse_scheme, write_readable_scheme
 from trust_lists.signers import public_key
 from trust_lists.store import Step, is_published, no_step, read_bundle, read_log, write_atomically, write_bundle
 from trust_lists.strict_json import members, number, parse_object, sequence, text, write_object
@@ -108,9 +108,9 @@ class Workspace:
 
     def save_draft(self, draft: Draft) -> None:
         """Write the draft; what waited for signatures was for another one and is dropped."""
-        self._write("draft/scheme.json", write_scheme(draft.scheme))
+        self._write("draft/scheme.json", write_readable_scheme(draft.scheme))
         for region, section in draft.sections.items():
-            self._write(f"draft/{region.value}.json", write_region_list(section))
+            self._write(f"draft/{region.value}.json", write_readable(section))
 
     # --- published -----------------------------------------------------------------------------------------------------
 

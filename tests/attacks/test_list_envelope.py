@@ -11,7 +11,7 @@ from tests.support.trust_lists import Offices, refusal
 from trust_lists.config import PublicationPolicy
 from trust_lists.drafting import end_admission, repeal_agreement, set_status
 from trust_lists.model import ServiceStatus
-from trust_lists.publication import _next_timestamp, stage_root
+from trust_lists.publication import Staged, _next_timestamp, stage, stage_root
 from trust_lists.repository import Officer, add_signature
 from trust_lists.signers import generate_key, public_key, public_pem
 from trust_lists.vocabulary import Region
@@ -216,7 +216,10 @@ def test_delegation_to_a_foreign_key(offices: Offices) -> None:
     stranger = Officer(HK, "x", public_key(public_pem(generate_key()), HK, "x"))
     offices.roster = replace(offices.roster, officers=(*officers, stranger))
     draft = repeal_agreement(offices.draft(), "hk-gd", offices.clock())
-    assert refusal(offices.accept, offices.bundle(offices.staged(draft, joint=(HK, GD)))) == "list_region_overreach"
+    staged = stage(draft, offices.roster, offices.published, offices.clock(), offices.policy)
+    targets = offices.resign(staged.metadata["targets"], offices.signers[HK], offices.signers[GD])
+    joint = Staged({"targets": targets}, {"scheme.json": staged.documents["scheme.json"]})
+    assert refusal(offices.accept, offices.bundle(joint)) == "list_region_overreach"
 
 
 def test_equivocation_to_two_readers(offices: Offices) -> None:
