@@ -18,7 +18,7 @@ from trust_lists.cli_prepare import HERE, RepoOption
 from trust_lists.client import TrustListClient
 from trust_lists.clock import utc_now
 from trust_lists.errors import DraftRefused, ListStorageFailed
-from trust_lists.routes import service_row
+from trust_lists.presentation import service_row
 from trust_lists.snapshot import Snapshot
 from trust_lists.workspace import Workspace
 

@@ -18,7 +18,15 @@ from datetime import datetime
 from pathlib import Path
 
 from trust_lists.acceptance import accept, accept_again
-from trust_lists.bundle import TIMESTAMP_NAME, FileRequest, ListBundle, collect, parse_root_version
+from trust_lists.bundle import (
+    TARGET_PATHS,
+    TIMESTAMP_NAME,
+    FileRequest,
+    ListBundle,
+    collect,
+    parse_root_version,
+    target_name,
+)
 from trust_lists.clock import Clock
 from trust_lists.collector import collector_paused
 from trust_lists.config import ReaderPolicy
@@ -102,6 +110,7 @@ class TrustListClient:
         self._checked_at: datetime | None = None
         self._last_error: str | None = None
         self._loaded = False
+        self._exports: dict[tuple[str, str], bytes] = {}
         self._lock = asyncio.Lock()
 
     def current(self, at: datetime | None = None) -> Snapshot:
@@ -166,6 +175,38 @@ class TrustListClient:
             self._checked_at = self._clock()
             self._last_error = None
             return self._held
+
+    async def document(self, snapshot: Snapshot, path: str) -> bytes:
+        """Return a signed document of an accepted version, byte for byte, from the copy or the source.
+
+        Raises:
+            TrustListNotLoaded: neither has it any more.
+        """
+        sha256 = snapshot.document_hashes[path]
+        fetcher = CopyFetcher(self._cache, self._fetcher) if self._cache else self._fetcher
+        data = await fetcher.fetch(FileRequest(target_name(path, sha256), TARGET_PATHS[path], sha256))
+        if data is None or hashlib.sha256(data).hexdigest() != sha256:
+            raise TrustListNotLoaded("the source does not have this document any more")
+        return data
+
+    async def export(self, snapshot: Snapshot, part: str) -> bytes | None:
+        """Return an XML export of an accepted version when the source has one that says the same; None when it has none.
+
+        Raises:
+            ListMixed, SignatureInvalid, ListMalformed: what the source has does not say what the list says.
+        """
+        from trust_lists.xml_publication import check_export, export_request  # noqa: PLC0415 - lxml, only where it is asked for
+
+        held = self._exports.get((snapshot.sha256, part))
+        if held is not None:
+            return held
+        data = await self._fetcher.fetch(export_request(snapshot.version, part))
+        if data is None:
+            return None
+        checked = await asyncio.to_thread(check_export, snapshot, part, data)
+        self._exports = {key: value for key, value in self._exports.items() if key[0] == snapshot.sha256}
+        self._exports[snapshot.sha256, part] = checked
+        return checked
 
     async def keep_refreshing(self) -> None:
         """Refresh for ever at the policy's interval; what goes wrong is kept in `status`. Ends when cancelled."""

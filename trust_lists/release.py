@@ -242,7 +242,11 @@ def _roots(desk: Desk, staged: StagedFiles) -> tuple[bytes, tuple[bytes, ...]]:
         if staged.root is None:
             raise DraftRefused("the first root is not signed")
         return staged.root, ()
-    return desk.published.root, (staged.root,) if staged.root is not None else ()
+    if (
+        staged.root is None or staged.root == desk.published.root
+    ):  # the latter: a publication that was cut off after its root
+        return desk.published.root, ()
+    return desk.published.root, (staged.root,)
 
 
 NOTHING_STAGED = StagedFiles(None, Staged({}, {}))

@@ -10,13 +10,14 @@ Spec:    ETSI TS 119 612 v2.4.1 cl. 5.3.13 (pointers to other lists), 5.7 (signa
 from collections.abc import Mapping
 from datetime import datetime
 
+from trust_lists.bundle import FileRequest
 from trust_lists.errors import DraftRefused, ListMixed
 from trust_lists.model import LocalText
 from trust_lists.snapshot import Snapshot
 from trust_lists.vocabulary import Region
 from trust_lists.xml_export import LISTS, Pointer, Publication, export_list_of_lists, export_region, xml_name
 from trust_lists.xml_import import import_list, region_list_of, scheme_of
-from trust_lists.xml_signature import XmlSigner, sign_list
+from trust_lists.xml_signature import MAX_XML_BYTES, XmlSigner, sign_list
 
 _JOINT_OPERATOR = (LocalText("en", "The scheme operators of Hong Kong, Macao and Guangdong"),)
 
@@ -65,7 +66,12 @@ def export_lists(
     return data
 
 
-def check_export(snapshot: Snapshot, part: Region | str, data: bytes) -> bytes:
+def export_request(version: int, part: str) -> FileRequest:
+    """Return what to ask a source for."""
+    return FileRequest(xml_name(version, part), MAX_XML_BYTES)
+
+
+def check_export(snapshot: Snapshot, part: str, data: bytes) -> bytes:
     """Return an export from elsewhere when it says what the accepted list says: it is then as good as that list.
 
     Raises:
@@ -74,8 +80,8 @@ def check_export(snapshot: Snapshot, part: Region | str, data: bytes) -> bytes:
     """
     read = import_list(data).list
     same = (
-        region_list_of(read) == snapshot.sections[part]
-        if isinstance(part, Region)
+        region_list_of(read) == snapshot.sections[Region(part)]
+        if part in set(Region)
         else scheme_of(read) == snapshot.scheme
     )
     if not same:
