@@ -43,6 +43,7 @@ from service.telemetry import RequestTelemetry, set_up_logging
 from trust_lists.clock import Clock, utc_now
 from trust_lists.errors import TrustListError
 from trust_lists.model import ServiceType
+from trust_lists.page_routes import build_page_routes as build_trust_list_pages
 from trust_lists.routes import build_routes as build_trust_list_routes
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
             *(
                 []
                 if base.trust_list is None or "trust-lists" not in parts
-                else build_trust_list_routes(base.trust_list)
+                else [*build_trust_list_routes(base.trust_list), *build_trust_list_pages(base.trust_list, base.render)]
             ),
             *idp_routes,
         ],
