@@ -1,6 +1,7 @@
 """Rich authorization requests: one named document to sign, and no other.
 
-Owns:    the type `sign_document`: its parsing, bounded, and its form in tokens. Leaves consent to `consent`, the check at the API to `signing`.
+Owns:    the type `sign_document`: its parsing, bounded, and its form in tokens. Leaves consent to `consent`,
+         the API's check to `signing`.
 Rules:   1 a type that we do not know, a member that we do not know, or a digest that is none is refused: what is asked must be understood
          2 what is granted is what was asked, or nothing; one token can be for fewer
 Spec:    RFC 9396 cl. 2, 5 (invalid_authorization_details), 7, 9

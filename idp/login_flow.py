@@ -46,7 +46,7 @@ async def proceed(desk: LoginDesk, visit: Visit, login: Login, *, reloadable: bo
     raise StoreUnavailable("The sign-in cannot go on")
 
 
-async def _perform(desk: LoginDesk, visit: Visit, login: Login, *, reloadable: bool) -> Outcome:
+async def _perform(desk: LoginDesk, visit: Visit, login: Login, *, reloadable: bool) -> Outcome:  # noqa: PLR0911 - one return a step
     step = next_step(login, desk.deps.policy, visit.at)
     match step:
         case GoUpstream(connector):

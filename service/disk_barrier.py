@@ -1,8 +1,8 @@
 """One wait for the disk for everybody who waits together.
 
 Owns:    a thread that calls fdatasync on write-ahead logs, and who is told when it has returned.
-Leaves:  what was written to the connections: SQLite in WAL mode with synchronous=NORMAL writes a commit's frames and does not wait; the wait
-         is here, once for all commits of a turn of the loop, and the loop goes on meanwhile.
+Leaves:  what was written to the connections: SQLite in WAL mode with synchronous=NORMAL writes a commit's frames and does not wait;
+         the wait is here, once for all commits of a turn of the loop, and the loop goes on meanwhile.
 Rules:   1 whoever waits is told only by a sync that *began* after their commit: what came while the disk was busy has the next one
          2 a sync that fails is told to all who waited for it; nobody is told that something is on disk that may not be
          3 only logs (`-wal`) are opened here: closing a database file would drop SQLite's locks on it, a log carries none

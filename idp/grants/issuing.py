@@ -19,7 +19,7 @@ from idp.tokens.id_tokens import mint_id_token
 def mint_response(issue: Issue, asked: TokenRequest, deps: IdpDeps) -> dict[str, object]:
     """Mint everything, and return the response's members."""
     token = _access_token(issue, asked, deps)
-    access_token = deps.access_tokens.mint(token, opaque=asked.party.access_token_format == "opaque")
+    access_token = deps.access_tokens.mint(token, opaque=asked.party.access_token_format == "opaque")  # noqa: S105 - a format
     body: dict[str, object] = {
         "access_token": access_token,
         "token_type": "DPoP" if "jkt" in token.cnf else "Bearer",

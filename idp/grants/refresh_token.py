@@ -2,7 +2,8 @@
 
 Rules:   1 under the basic profile every use rotates: the next token is another, and the old one's return revokes the family
          2 under FAPI 2.0 tokens are sender-constrained and not rotated (FAPI 2.0 Security Profile cl. 5.3.2.1)
-         3 scope, resource and details can be narrowed for one access token; the grant stays as it is, and a wish for more does not cost the token
+         3 scope, resource and details can be narrowed for one access token; the grant stays as it is, and a wish for
+           more does not cost the token
 Spec:    RFC 6749 cl. 6; RFC 9700 cl. 4.14.2; OpenID Connect Core 1.0 cl. 12
 """
 

@@ -1,7 +1,8 @@
 """Refresh tokens: one family a grant, told apart by generation, proved by a keyed hash.
 
 Owns:    their making and reading. Leaves spending to the store, what follows from reuse to `redeeming`.
-Rules:   1 a token is `rt.grant.generation.mac`; nothing of it is stored but the grant's current generation, so a copied database yields none
+Rules:   1 a token is `rt.grant.generation.mac`; nothing of it is stored but the grant's current generation, so a
+           copied database yields none
          2 the keyed hash binds it to its relying party, and a public client's also to its DPoP key (RFC 9449 cl. 5)
          3 what does not verify never reaches the store: only a genuine token of an earlier generation is reuse (RFC 9700 cl. 4.14.2)
 Spec:    RFC 6749 cl. 1.5, 6, 10.4; RFC 9700 cl. 2.2.2, 4.14

@@ -1,6 +1,7 @@
 """The token exchange grant: a portal's backend acts for a citizen whose access token it was handed.
 
-Rules:   1 the subject token is an access token of ours whose grant stands, for the same relying party or one that named the caller a delegate
+Rules:   1 the subject token is an access token of ours whose grant stands, for the same relying party or one that named the caller
+           a delegate
          2 the new token has less: scope, resource and life are at most the old one's; it hangs on the same grant and dies with it
          3 it says who acts: `act` names the caller, and before it whoever acted already (RFC 8693 cl. 4.1)
          4 the caller sees the subject of its own sector
@@ -83,7 +84,7 @@ async def _check_may_act(asked: TokenRequest, deps: IdpDeps, token: AccessToken,
     caller = asked.party.client_id
     owner = asked.party if grant.client_id == caller else await deps.store.load_client(grant.client_id)
     named = owner is not None and (owner.client_id == caller or caller in owner.delegates)
-    if not named or (token.client_id != grant.client_id and token.client_id != caller):
+    if not named or token.client_id not in {grant.client_id, caller}:
         await refused(asked, deps, "not_a_delegate", correlation=grant.correlation)
         raise InvalidGrant("This relying party may not act on that token")
     holds = {"jkt": asked.jkt, "x5t#S256": asked.x5t}

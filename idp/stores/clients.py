@@ -68,7 +68,7 @@ class SqlClients:
         async with self._database.writing() as transaction:
             removed = await transaction.execute("DELETE FROM idp_clients WHERE client_id = $1", client_id)
             for table in ("idp_logins", "idp_pushed_requests", "idp_decoupled"):
-                await transaction.execute(f"DELETE FROM {table} WHERE client_id = $1", client_id)  # noqa: S608 - fixed names
+                await transaction.execute(f"DELETE FROM {table} WHERE client_id = $1", client_id)
         return removed == 1
 
     async def save_initial_token(self, token: InitialAccessToken, *, token_hash: str) -> None:

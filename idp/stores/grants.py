@@ -187,7 +187,7 @@ async def insert_uses(work: SqlTransaction, uses: Sequence[ReplayUse]) -> bool:
         return True
     places = ", ".join(f"(${3 * i + 1}, ${3 * i + 2}, ${3 * i + 3})" for i in range(len(uses)))
     values = [value for use in uses for value in (use.space, hash_token(use.identifier), seconds(use.expires_at) + 1)]
-    statement = f"INSERT INTO idp_replays (space, identifier_hash, expires_at_s) VALUES {places} ON CONFLICT DO NOTHING"  # noqa: S608 - numbered places
+    statement = f"INSERT INTO idp_replays (space, identifier_hash, expires_at_s) VALUES {places} ON CONFLICT DO NOTHING"
     return await work.execute(statement, *values) == len(uses)
 
 

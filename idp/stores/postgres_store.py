@@ -87,7 +87,7 @@ def _with_uses(spend: str, places: int, uses: int) -> str:
     names = ["sealed", "refresh_generation"][:columns]
     picked = ", ".join(f"(SELECT {name} FROM spent)" for name in names)
     if not uses:
-        return f"WITH spent AS ({spend}) SELECT 0, {picked}"  # noqa: S608 - our own statements
+        return f"WITH spent AS ({spend}) SELECT 0, {picked}"
     rows = ", ".join(
         f"(${places + 3 * i + 1}::text, ${places + 3 * i + 2}::text, ${places + 3 * i + 3}::bigint)"
         for i in range(uses)
@@ -95,7 +95,7 @@ def _with_uses(spend: str, places: int, uses: int) -> str:
     known = "SELECT 1 FROM idp_replays r JOIN asked a ON r.space = a.space AND r.identifier_hash = a.identifier_hash"
     guarded = spend.replace(" RETURNING ", f" AND (SELECT count(*) FROM used) = {uses} RETURNING ")
     return (
-        f"WITH asked (space, identifier_hash, expires_at_s) AS (VALUES {rows}),"  # noqa: S608 - our own statements
+        f"WITH asked (space, identifier_hash, expires_at_s) AS (VALUES {rows}),"
         f" used AS (INSERT INTO idp_replays SELECT * FROM asked WHERE NOT EXISTS ({known}) ON CONFLICT DO NOTHING RETURNING 1),"
         f" spent AS ({guarded}) SELECT (SELECT count(*) FROM used), {picked}"
     )

@@ -151,7 +151,7 @@ class SqlRequests:
 
     async def _pending(self, condition: str, value: str, at: datetime) -> DecoupledRequest | None:
         row = await self._database.read_row(
-            f"SELECT id, sealed FROM idp_decoupled WHERE {condition} AND status = 'pending' AND expires_at_s > $2",  # noqa: S608 - fixed conditions
+            f"SELECT id, sealed FROM idp_decoupled WHERE {condition} AND status = 'pending' AND expires_at_s > $2",
             value,
             seconds(at),
         )

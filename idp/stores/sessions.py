@@ -83,7 +83,7 @@ class SqlSessions:
                 await work.execute("DELETE FROM idp_sessions WHERE person = $1", person)
                 for table in ("idp_consents", "idp_grants"):
                     await work.execute(
-                        f"UPDATE {table} SET revoked_at_s = $1 WHERE person = $2 AND revoked_at_s IS NULL",  # noqa: S608 - fixed names
+                        f"UPDATE {table} SET revoked_at_s = $1 WHERE person = $2 AND revoked_at_s IS NULL",
                         seconds(at),
                         person,
                     )

@@ -38,7 +38,7 @@ class SqlStore(SqlClients, SqlLogins, SqlSessions, SqlGrants, SqlRequests, SqlNo
         removed = 0
         for table in _EXPIRING:  # one transaction each: a long purge must not hold the writer
             async with self._database.writing() as work:
-                removed += await work.execute(f"DELETE FROM {table} WHERE expires_at_s <= $1", seconds(at))  # noqa: S608 - fixed names
+                removed += await work.execute(f"DELETE FROM {table} WHERE expires_at_s <= $1", seconds(at))
         return removed
 
 

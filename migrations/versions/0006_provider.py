@@ -14,7 +14,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Change the provider's tables. What is short-lived (logins, sessions, grants) starts anew: people sign in once more; the rest stays."""
+    """Change the provider's tables. What is short-lived (logins, sessions, grants) starts anew: people sign in once more."""
     op.add_column("idp_clients", sa.Column("registration_token_hash", sa.Text))
     op.add_column("idp_consents", sa.Column("subject", sa.Text))
     op.create_index("idp_consents_subject", "idp_consents", ["client_id", "subject"])
