@@ -29,14 +29,18 @@ CLAIMS = {
         "verified_claims": [
             {
                 "verification": {
-                    "trust_framework": {"values": ["hk_iam_smart", "mo_one_account", "cn_gd_unified_identity"]}
+                    "trust_framework": {"values": ["hk_iam_smart", "mo_one_account", "cn_gd_unified_identity"]},
+                    "time": None,
                 },
                 "claims": {"name": {"essential": True}, "birthdate": None},
             },
             {
                 "verification": {
                     "trust_framework": {"value": "gba_mutual_recognition"},
-                    "evidence": [{"type": {"value": "document"}}],
+                    "assurance_level": None,
+                    "time": None,
+                    "verification_process": None,
+                    "evidence": [{"type": {"value": "document"}, "check_details": None, "document_details": None}],
                 },
                 "claims": {"exit_entry_permit_holder": {"essential": True}, "name": {"essential": True}},
             },
