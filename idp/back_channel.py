@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from idp.browser import read_form
 from idp.deps import IdpDeps
-from idp.errors import InvalidClient, InvalidDpopProof, ProtocolError
+from idp.errors import InvalidClient, InvalidDpopProof, InvalidRequest, ProtocolError
 from idp.parameters import Parameters
 from idp.proof.client_authentication import PresentedClient, read_presented_client, verify_client
 from idp.proof.dpop import verify_proof
@@ -82,6 +82,8 @@ class BackChannel:
             As `caller`; a replay is refused like any other failure.
         """
         caller = await self.caller(request, takes_proof=takes_proof)
+        if caller.form.repeated:  # RFC 6749 cl. 3.2
+            raise InvalidRequest("A parameter is repeated")
         if not await self._deps.store.remember(caller.uses):
             await self.refuse_replay(caller)
         return caller

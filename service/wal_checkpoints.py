@@ -28,17 +28,20 @@ class WalCheckpoints:
         self._wal = path.with_name(path.name + "-wal")
         self._commits = 0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sqlite-checkpoints", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def note_commit(self) -> None:
-        """Count a commit."""
+        """Count a commit; the first one starts the thread."""
         self._commits += 1
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="sqlite-checkpoints", daemon=True)
+            self._thread.start()
 
     def close(self) -> None:
         """End the thread; what it does at that moment is finished first."""
         self._stop.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         done, last = 0, time.monotonic()

@@ -125,7 +125,7 @@ async def test_cookies_are_host_bound_secure_and_out_of_scripts_reach(provider: 
     response = await provider.browser().get(client.url())
     cookie = response.headers["set-cookie"]
     assert cookie.startswith("__Host-gba-login=")
-    for attribute in ("HttpOnly", "Secure", "Path=/", "SameSite=lax"):
+    for attribute in ("HttpOnly", "Secure", "Path=/", "SameSite=Lax"):
         assert attribute in cookie
     assert "Domain" not in cookie
 

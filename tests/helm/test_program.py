@@ -108,17 +108,23 @@ def applications(tmp_path):
     return create_app(load_settings(environment=environment), frozenset({"trust-lists"}))
 
 
-def test_the_probes_ask_routes_that_exist_on_the_port_they_name(applications):
+async def answers(application, path: str) -> bool:
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://pod") as http:
+        return (await http.get(path)).status_code != 404
+
+
+async def test_the_probes_ask_routes_that_exist_on_the_port_they_name(applications):
     public, management = applications
-    paths = {
-        "http": {getattr(route, "path", None) for route in public.routes},
-        "management": {getattr(route, "path", None) for route in management.routes},
-    }
+    ports = {"http": public, "management": management}
     service = container(render_scenario("one-part"))
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = service[probe]["httpGet"]
-        assert asked["path"] in paths[asked["port"]]
-    assert render_scenario("everything").one("ServiceMonitor")["spec"]["endpoints"][0]["path"] in paths["management"]
+        assert await answers(ports[asked["port"]], asked["path"])
+        assert not await answers(ports[asked["port"]], asked["path"] + "-not")
+    assert await answers(
+        management, render_scenario("everything").one("ServiceMonitor")["spec"]["endpoints"][0]["path"]
+    )
     assert service["startupProbe"]["httpGet"]["path"] == service["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert {route.path for route in health_routes({})} == {"/healthz", "/readyz"}
 
