@@ -61,8 +61,8 @@ def provider_metadata(config: IdpConfig) -> dict[str, object]:
     """Return the provider's metadata."""
     return {
         **_endpoints(config),
-        **_protocol(),
-        **_client_authentication(),
+        **_protocol(config),
+        **_client_authentication(config),
         **_algorithms(),
         **_claims(),
         **_identity_assurance(),
@@ -78,7 +78,7 @@ def _endpoints(config: IdpConfig) -> dict[str, object]:
     return document
 
 
-def _protocol() -> dict[str, object]:
+def _protocol(config: IdpConfig) -> dict[str, object]:
     return {
         "scopes_supported": [scope.value for scope in Scope],
         "response_types_supported": ["code"],
@@ -97,7 +97,7 @@ def _protocol() -> dict[str, object]:
         "require_pushed_authorization_requests": False,
         "require_signed_request_object": False,
         "authorization_details_types_supported": list(AUTHORIZATION_DETAILS_TYPES),
-        "tls_client_certificate_bound_access_tokens": True,
+        "tls_client_certificate_bound_access_tokens": bool(config.mtls_header),
         "backchannel_token_delivery_modes_supported": ["poll"],
         "backchannel_user_code_parameter_supported": False,
         "frontchannel_logout_supported": True,
@@ -107,8 +107,9 @@ def _protocol() -> dict[str, object]:
     }
 
 
-def _client_authentication() -> dict[str, object]:
-    methods = [method.value for method in ClientAuthMethod]
+def _client_authentication(config: IdpConfig) -> dict[str, object]:
+    # certificates are offered only where a proxy reports them (RFC 8705 cl. 2.1.1)
+    methods = [method.value for method in ClientAuthMethod if config.mtls_header or not method.by_certificate]
     confidential = [method for method in methods if method != ClientAuthMethod.NONE.value]
     document: dict[str, object] = {}
     for endpoint, offered in (("token", methods), ("introspection", confidential), ("revocation", methods)):

@@ -9,7 +9,6 @@ Rules:   1 a part is handed what it consumes as its own Protocols say; no part f
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -19,7 +18,6 @@ from starlette.types import ASGIApp
 
 from idp.app_routes import build_routes as build_idp_routes
 from idp.authorisations import IdpAuthorisations
-from idp.config import IdpConfig, RateLimit
 from idp.connectors.iam_smart.config import IamSmartConfig, parse_credentials
 from idp.connectors.iam_smart.connector import IamSmartConnector
 from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
@@ -37,6 +35,7 @@ from service.management import build_management
 from service.notifier import HttpNotifier
 from service.page_renderer import static_routes
 from service.problem_details import DOMAIN_ERRORS
+from service.provider_settings import build_idp_config
 from service.settings import Mode, Settings
 from service.signing_part import SigningPart, build_signing_part
 from service.telemetry import RequestTelemetry, set_up_logging
@@ -148,7 +147,12 @@ def _connectors(base: Foundation) -> tuple[Mapping[str, Connector], IamSmartConn
 def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "PermitPart | None") -> IdpDeps:
     settings = base.settings
     return IdpDeps(
-        config=_idp_config(settings),
+        config=build_idp_config(
+            settings.provider,
+            issuer=settings.issuer,
+            demo=settings.mode is Mode.DEMO,
+            rate_limits=settings.rate_limits,
+        ),
         store=SqlStore(base.provider_database, base.cipher),
         connectors=connectors,
         permit_checks=None if permit is None else permit.checks,
@@ -174,16 +178,6 @@ def _notifier(base: Foundation) -> HttpNotifier | None:
     if not 16 <= len(secret) <= 512 or not secret.isprintable() or " " in secret:
         raise SettingsRefused("GBA_TRUST_NOTIFIER_SECRET_FILE must hold one word of 16 to 512 characters")
     return HttpNotifier(settings.url, secret, base.http, base.audit)
-
-
-def _idp_config(settings: Settings) -> IdpConfig:
-    config = IdpConfig(
-        issuer=settings.issuer, loopback_http=settings.mode is Mode.DEMO, private_callbacks=settings.mode is Mode.DEMO
-    )
-    if settings.rate_limits:
-        return config
-    off = RateLimit(0, 0)
-    return replace(config, address_limit=off, client_limit=off, user_code_limit=off)
 
 
 def _ca_certificates(base: Foundation) -> list[bytes]:

@@ -13,7 +13,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 from service.errors import SettingsRefused
 from service.key_rotation import RotationPolicy
 from service.postgres_settings import PostgresSettings, parse_postgres
+from service.provider_settings import NAMES as PROVIDER_NAMES
+from service.provider_settings import ProviderSettings, read_provider_settings
 
 PREFIX = "GBA_TRUST_"
 KEY_PASSWORD = "GBA_TRUST_KEY_PASSWORD"  # noqa: S105 - the name of a variable; read by `gba-trust sign` alone
@@ -90,6 +92,7 @@ class Settings:
     permit_authority: PermitAuthoritySettings | None
     rate_limits: bool
     notifier: NotifierSettings | None = None
+    provider: ProviderSettings = field(default_factory=ProviderSettings)
 
     @property
     def database_path(self) -> Path:
@@ -105,6 +108,7 @@ class Settings:
 
 
 NAMES: tuple[str, ...] = (
+    *PROVIDER_NAMES,
     "MODE",
     "DATA",
     "ISSUER",
@@ -172,6 +176,7 @@ def load_settings(
         permit_authority=_permit_authority(values),
         rate_limits=_switch("RATE_LIMITS", values.get("RATE_LIMITS", "on")),
         notifier=_notifier(values),
+        provider=read_provider_settings(values),
     )
     check_mode(settings, values)
     return settings
