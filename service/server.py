@@ -12,6 +12,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from service.bounded_http import BoundedHttp
 from service.errors import ServiceUnavailable
 
 GRACE_SECONDS = 5
@@ -81,6 +82,6 @@ def _config(app: ASGIApp, *, lifespan: str) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=32 * 1024,
+        http=BoundedHttp,
         proxy_headers=False,
     )
