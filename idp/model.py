@@ -174,6 +174,8 @@ class SignIn:
     expires_at: datetime
     signer: str | None = None
     permit: PermitEvidence | None = None
+    replaced: tuple[str, ...] = ()
+    """Earlier sessions of the same person in this browser: what they gave still stands, and ends with this one."""
 
 
 @dataclass(frozen=True, slots=True)

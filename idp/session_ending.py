@@ -49,7 +49,7 @@ async def end_session(deps: IdpDeps, session: str, *, by: str, at: datetime) -> 
     detail: dict[str, AuditValue] = {"by": by, "portals": len(ended.participants)}
     await deps.audit.record("session.ended", correlation=session, detail=detail)
     frames = tuple(
-        _frame(party, ended.sign_in, deps) for party in ended.participants if party.frontchannel_logout_uri is not None
+        _frame(party, known, deps) for known, party in ended.participants if party.frontchannel_logout_uri is not None
     )
     return SessionEnd(ended.sign_in, frames)
 

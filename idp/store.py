@@ -55,6 +55,8 @@ class StartedSession:
     sign_in: SignIn
     identity: Identity
     earlier_consent: ConsentRecord | None
+    displaced: str | None = None
+    """Another person's session that this browser held: it is still to be ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ class EndedSession:
     """A session that has just ended, and who relied on it."""
 
     sign_in: SignIn
-    participants: tuple[RelyingParty, ...]
-    """The relying parties that hold a grant of this session."""
+    participants: tuple[tuple[SignIn, RelyingParty], ...]
+    """The relying parties that hold a grant, each with the sign-in under which it knows the session: this or a replaced one."""
 
 
 NoticesOf = Callable[[SignIn, Sequence[RelyingParty]], Sequence[LogoutNotice]]

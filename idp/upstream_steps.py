@@ -23,6 +23,7 @@ from idp.login_desk import LoginDesk
 from idp.login_pages import ANOTHER_PERSON, NOTICES, OTHER_NOTICE, choice_rows
 from idp.model import UpstreamAttempt
 from idp.oauth_responses import status_of
+from idp.session_ending import end_session
 from idp.store import LoadedLogin
 from idp.upstream import PendingAssertion, UpstreamAssertion
 
@@ -125,6 +126,8 @@ async def _sign_in(desk: LoginDesk, visit: Visit, login: Login, assertion: Upstr
     if kept is None:
         raise LoginStepRepeated
     visit.session, visit.new_session = secret, True
+    if kept.displaced is not None:  # another person was signed in at this browser: their portals hear that it is over
+        await end_session(desk.deps, kept.displaced, by="displaced", at=visit.at)
     signed_in = kept.sign_in
     await desk.record(
         login,

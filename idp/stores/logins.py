@@ -117,8 +117,7 @@ class SqlLogins:
             if await work.fetch_row(statement, *values) is None:
                 return None
             kept = replace(sign_in, person=await self._upsert_identity(work, assertion, sign_in))
-            if replaces_session is not None:
-                await work.execute("DELETE FROM idp_sessions WHERE session = $1", replaces_session)
+            kept, displaced = await self._succeed(work, kept, replaces_session)
             await work.execute(
                 "INSERT INTO idp_sessions (session, person, sealed, expires_at_s) VALUES ($1, $2, $3, $4)",
                 kept.session,
@@ -130,7 +129,20 @@ class SqlLogins:
                 f"SELECT {_CONSENT_OF.format(person='$1', client='$2')}", kept.person, transaction.request.client_id
             )
         identity = identity_of(assertion, person=kept.person)
-        return StartedSession(kept, identity, None if consent is None else _consent(consent[0]))
+        return StartedSession(kept, identity, None if consent is None else _consent(consent[0]), displaced)
+
+    async def _succeed(self, work: SqlTransaction, kept: SignIn, replaced: str | None) -> tuple[SignIn, str | None]:
+        """Take over the browser's earlier session of the same person; name another person's, which is to be ended."""
+        row = None
+        if replaced is not None:
+            row = await work.fetch_row("SELECT session, sealed FROM idp_sessions WHERE session = $1", replaced)
+        earlier = None if row is None else self._sign_in(row[0], row[1])
+        if earlier is None:
+            return kept, None
+        if earlier.person != kept.person:
+            return kept, earlier.session
+        await work.execute("DELETE FROM idp_sessions WHERE session = $1", earlier.session)
+        return replace(kept, replaced=(earlier.session, *earlier.replaced)), None
 
     async def save_permit(self, transaction: LoginTransaction, sign_in: SignIn, *, handle_hash: str) -> bool:
         """Keep permit evidence in the session, and advance the login."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from idp.model import ConsentRecord, SignIn
 from idp.ports import SqlDatabase, SqlRow, SqlTransaction
 from idp.records import dump_record, load_record
+from idp.relying_parties import RelyingParty
 from idp.store import EndedSession, NoticesOf
 from idp.stores.clients import parsed_registration
 from idp.stores.notices import insert_notice
@@ -49,28 +50,34 @@ class SqlSessions:
     ) -> EndedSession | None:
         """End a session with every grant that does not outlive it, and keep the notices of it."""
         async with self._database.writing() as work:
-            row = await work.fetch_row(
-                "DELETE FROM idp_sessions WHERE session = $1 RETURNING session, sealed, person", session
-            )
+            row = await work.fetch_row("DELETE FROM idp_sessions WHERE session = $1 RETURNING session, sealed", session)
             if row is None:
                 return None
-            rows = await work.fetch_all(
-                "SELECT client_id, registration, secret_hash FROM idp_clients WHERE client_id IN (SELECT client_id"
-                " FROM idp_grants WHERE person = $1 AND session = $2 AND revoked_at_s IS NULL) ORDER BY client_id",
-                row[2],
-                session,
-            )
-            await work.execute(
-                "UPDATE idp_grants SET revoked_at_s = $1 WHERE person = $2 AND session = $3 AND revoked_at_s IS NULL"
-                " AND offline = 0",
-                seconds(at),
-                row[2],
-                session,
-            )
-            ended = EndedSession(self._open_session(row[:2]), tuple(parsed_registration(*found) for found in rows))
-            for notice in notices_of(ended.sign_in, ended.participants):
-                await insert_notice(work, self._sealer, notice, at=at, expires_at=notices_expire_at)
-        return ended
+            sign_in = self._open_session(row[:2])
+            participants: list[tuple[SignIn, RelyingParty]] = []
+            for known in (replace(sign_in, session=name) for name in (session, *sign_in.replaced)):
+                parties = await self._end_grants(work, known, at)
+                participants += [(known, party) for party in parties]
+                for notice in notices_of(known, parties):
+                    await insert_notice(work, self._sealer, notice, at=at, expires_at=notices_expire_at)
+        return EndedSession(sign_in, tuple(participants))
+
+    async def _end_grants(self, work: SqlTransaction, sign_in: SignIn, at: datetime) -> list[RelyingParty]:
+        """Revoke what hangs on one session; return who held it, those included whose grant goes on."""
+        rows = await work.fetch_all(
+            "SELECT client_id, registration, secret_hash FROM idp_clients WHERE client_id IN (SELECT client_id"
+            " FROM idp_grants WHERE person = $1 AND session = $2 AND revoked_at_s IS NULL) ORDER BY client_id",
+            sign_in.person,
+            sign_in.session,
+        )
+        await work.execute(
+            "UPDATE idp_grants SET revoked_at_s = $1 WHERE person = $2 AND session = $3 AND revoked_at_s IS NULL"
+            " AND offline = 0",
+            seconds(at),
+            sign_in.person,
+            sign_in.session,
+        )
+        return [parsed_registration(*found) for found in rows]
 
     async def remove_identity(self, person: str, connector: str, *, at: datetime) -> bool:
         """Erase what an upstream told of a person; with the last one the person's consents and grants end too."""

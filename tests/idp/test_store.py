@@ -305,7 +305,7 @@ async def test_session_end_takes_online_grants_and_keeps_its_notices(provider: P
         session, at=AT, notices_of=lambda sign_in, parties: [notice], notices_expire_at=AT + timedelta(hours=1)
     )
     assert ended is not None
-    assert [party.client_id for party in ended.participants] == ["gd-bank"]
+    assert [party.client_id for _, party in ended.participants] == ["gd-bank"]
     assert await store.load_grant("on", at=AT) is None
     assert await store.load_grant("off", at=AT) is not None
     again = await store.end_session(session, at=AT, notices_of=lambda *_: [notice], notices_expire_at=AT)

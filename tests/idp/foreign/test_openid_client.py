@@ -321,18 +321,22 @@ def initial_token(served: ServedProvider) -> str:
     return token
 
 
-REGISTRATION = {
-    "client_name": "Registered by itself",
-    "redirect_uris": [REDIRECT_URI],
-    "scope": "openid profile",
-    "gba_region": "hk",
-}
+def a_newcomer(**changes: str) -> tuple[Client, dict[str, object]]:
+    """A portal of a sector of its own: another's is joined by an operator only."""
+    client = Client(redirect_uri=f"https://newcomer-{secrets.token_hex(4)}.test/callback", **changes)
+    registration = {
+        "client_name": "Registered by itself",
+        "redirect_uris": [client.redirect_uri],
+        "scope": "openid profile",
+        "gba_region": "hk",
+    }
+    return client, registration
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
 def test_dynamic_registration(served: ServedProvider, method: str) -> None:
-    token, client = initial_token(served), Client(auth=method)
-    wanted = {**REGISTRATION, "token_endpoint_auth_method": method}
+    token, (client, registration) = initial_token(served), a_newcomer(auth=method)
+    wanted = {**registration, "token_endpoint_auth_method": method}
     result = run("registration", served, client, registration=wanted, initial_access_token=token)
     assert result["claims"]["aud"] == result["registered"]["client_id"]
     assert result["registered"]["token_endpoint_auth_method"] == method
@@ -340,6 +344,8 @@ def test_dynamic_registration(served: ServedProvider, method: str) -> None:
 
 def test_an_initial_access_token_serves_once(served: ServedProvider) -> None:
     token = initial_token(served)
-    run("registration", served, Client(), registration=REGISTRATION, initial_access_token=token)
+    client, registration = a_newcomer()
+    run("registration", served, client, registration=registration, initial_access_token=token)
+    again, registration = a_newcomer()
     with pytest.raises(Refused, match="invalid_token"):
-        run("registration", served, Client(), registration=REGISTRATION, initial_access_token=token)
+        run("registration", served, again, registration=registration, initial_access_token=token)
