@@ -1,12 +1,13 @@
-"""Figures of the trust list: cold accept, warm restart, look-up, one changed service. Prints; asserts nothing.
+"""Figures of the trust list: cold accept, warm restart, look-up, one changed service; pyHanko beside it. Prints; asserts nothing.
 
 python -m bench.trust_list [SERVICES …]
 """
 
 import asyncio
+import base64
 import hashlib
-import os
-import resource
+import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,17 +17,21 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pyhanko.sign.validation.qualified import eutl_parse
 
 from trust_lists.acceptance import accept
 from trust_lists.certificates import certificate_key_hash
 from trust_lists.client import TrustListClient
+from trust_lists.collector import collector_paused
 from trust_lists.config import PublicationPolicy
 from trust_lists.drafting import set_status
 from trust_lists.founding import founding_draft
+from trust_lists.list_log import Notary, log_keys
 from trust_lists.model import (
     Admission,
     CertificateType,
@@ -51,8 +56,11 @@ from trust_lists.publication import (
 )
 from trust_lists.repository import Officer, Roster, add_signature
 from trust_lists.signers import generate_key, public_key, public_pem
+from trust_lists.snapshot import Snapshot
 from trust_lists.store import read_bundle, write_bundle
 from trust_lists.vocabulary import Region
+from trust_lists.xml_export import Publication, export_region
+from trust_lists.xml_signature import self_made, sign_list
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 POLICY = PublicationPolicy()
@@ -82,7 +90,10 @@ def _draft(count: int) -> Draft:
         region = tuple(Region)[number % 3]
         der = certificate.replace(point, hashlib.sha512(str(number).encode()).digest())
         periods = tuple(
-            StatusPeriod((ServiceStatus.GRANTED, ServiceStatus.SUSPENDED)[n % 2], START - timedelta(days=PERIODS - n))
+            StatusPeriod(
+                (ServiceStatus.GRANTED, ServiceStatus.SUSPENDED)[n % 2],
+                START - timedelta(days=PERIODS - n, seconds=number),  # no two services change in one instant
+            )
             for n in range(PERIODS)
         )
         service = TrustService(f"{region.value}-{number}", region, "Example", ServiceType.CA_QC, (LocalText("en", f"CA {number}"),),
@@ -104,7 +115,9 @@ class Publisher:
         self.signers = {region: generate_key() for region in Region}
         self.online = generate_key()
         officers = tuple(Officer(r, "o", public_key(public_pem(s), r, "o")) for r, s in self.signers.items())
-        self.roster = Roster(officers, public_key(public_pem(self.online)))
+        log_signer, witnesses = generate_key(), {region: generate_key() for region in Region}
+        self.notary = Notary(log_keys(log_signer, witnesses), log_signer, witnesses)
+        self.roster = Roster(officers, public_key(public_pem(self.online)), log=self.notary.keys)
         self.root = stage_root(self.roster, None, START, POLICY)
         for region in Region:
             self.root = add_signature(self.root, self.signers[region])
@@ -115,60 +128,169 @@ class Publisher:
             for region in Region if role == "targets" else (Region(role),):
                 staged = sign_role(staged, role, self.signers[region], allowed_signers(role, self.roster))
         if published is not None:
-            return replace(published, bundle=put_together(staged, published, self.online, at, POLICY))
-        return assemble(staged, None, self.root, self.online, at, POLICY)
+            return replace(published, bundle=put_together(staged, published, self.online, at, POLICY, log=self.notary))
+        return assemble(staged, None, self.root, self.online, at, POLICY, log=self.notary)
 
 
-def _timed(what: str, work: Callable[[], object], repeat: int = 3) -> None:
-    best = min(_once(work) for _ in range(repeat))
-    print(f"  {what:<42}{best * 1000:10.1f} ms")
-
-
-def _once(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def measure(count: int) -> None:
-    """Measure with this many services."""
-    publisher = Publisher()
-    at = START + timedelta(minutes=1)
+def prepare(folder: Path, count: int) -> None:
+    """Write what is measured: version 1, an update that changes one service, and the same content as TS 119 612 XML."""
+    publisher, at = Publisher(), START + timedelta(minutes=1)
     first = publisher.publish(_draft(count), None, START)
-    second = publisher.publish(
-        set_status(draft_of(first.snapshot), "hk-0", ServiceStatus.WITHDRAWN, at), first, at + timedelta(seconds=1)
+    changed = set_status(draft_of(first.snapshot), "hk-0", ServiceStatus.WITHDRAWN, at)
+    second = publisher.publish(changed, first, at + timedelta(seconds=1))
+    (folder / "root.json").write_bytes(publisher.root)
+    write_bundle(folder / "first", first.bundle)
+    for bundle in (first.bundle, second.bundle):
+        log = publisher.notary.log
+        write_bundle(folder / "second", bundle, log_files=log.files(publisher.notary.note))
+    asyncio.run(_keep_copy(folder))
+    signer = self_made(ec.generate_private_key(ec.SECP256R1()), "Example", "XX", START)
+    (folder / "signer.der").write_bytes(signer.der)
+    for region in Region:
+        tree = export_region(first.snapshot.sections[region], first.snapshot.scheme, Publication())
+        (folder / f"{region.value}.xml").write_bytes(sign_list(tree, signer, START))
+
+
+async def _keep_copy(folder: Path) -> None:
+    """A reader accepts version 1 and leaves its copy."""
+    client = TrustListClient(folder / "first", folder / "copy", (folder / "root.json").read_bytes(), lambda: NOW)
+    await client.refresh()
+
+
+NOW = START + timedelta(minutes=2)
+
+
+def _accept(folder: Path, previous: Snapshot | None = None) -> Snapshot:
+    root = (folder / "root.json").read_bytes()
+    size = previous.envelope.logged.checkpoint.size if previous else 0
+    bundle = read_bundle(folder / ("second" if previous else "first"), root, size)
+    with collector_paused():
+        return accept(bundle, root, previous, NOW)
+
+
+def cold(folder: Path) -> dict[str, float]:
+    """Read the files and accept them, from nothing."""
+    return _spent(lambda: _accept(folder))
+
+
+def update(folder: Path) -> dict[str, float]:
+    """Read and accept a version in which one service changed."""
+    held = _accept(folder)
+    return _spent(lambda: _accept(folder, held))
+
+
+def warm(folder: Path) -> dict[str, float]:
+    """Start a reader on its copy, up to the first answer."""
+    root, der = (folder / "root.json").read_bytes(), _some_certificate(folder)
+    found: list[TrustService | None] = []
+
+    def restart() -> None:
+        client = TrustListClient(folder / "nowhere", folder / "copy", root, lambda: NOW)
+        asyncio.run(client.load())
+        found.append(client.current().service_for(der))
+
+    spent = _spent(restart)
+    assert found[0] is not None
+    return spent
+
+
+def look_up(folder: Path) -> dict[str, float]:
+    """Ask for the service of a certificate, 20,000 times; per call."""
+    snapshot = _accept(folder)
+    certificates = [service.certificates[0] for service in snapshot.services[:1000]]
+    spent = _spent(lambda: [snapshot.service_for(c) for _ in range(20) for c in certificates])
+    return {name: value / 20 / len(certificates) for name, value in spent.items()}
+
+
+def pyhanko(folder: Path) -> dict[str, float]:
+    """pyHanko reads the same content as XML: signature, then parsing into its registry."""
+    certificate = asn1_x509.Certificate.load((folder / "signer.der").read_bytes())
+
+    def read() -> None:
+        registry = None
+        for region in Region:
+            text = (folder / f"{region.value}.xml").read_text()
+            signed = eutl_parse._validate_and_extract_tl_data(text, certificate, NOW)
+            registry, errors = eutl_parse.trust_list_to_registry_unsafe(signed, registry)
+            assert not errors
+
+    return _spent(read)
+
+
+def pyhanko_unverified(folder: Path) -> dict[str, float]:
+    """The same without checking the signature."""
+
+    def read() -> None:
+        registry = None
+        for region in Region:
+            registry, _ = eutl_parse.trust_list_to_registry_unsafe(
+                (folder / f"{region.value}.xml").read_text(), registry
+            )
+
+    return _spent(read)
+
+
+def _some_certificate(folder: Path) -> bytes:
+    path = next((folder / "first" / "targets" / "mo").iterdir())
+    line = path.read_bytes().split(b"\n")[40].rstrip(b",")
+    return base64.b64decode(
+        json.loads(line)["ServiceInformation"]["ServiceDigitalIdentity"]["X509Certificates"][0]["val"]
     )
-    size = sum(map(len, first.bundle.documents.values()))
-    print(f"{count} services, {PERIODS} status periods each, {size / 1e6:.1f} MB")
-    later = at + timedelta(seconds=2)
-    _timed("cold accept", lambda: accept(first.bundle, publisher.root, None, at))
-    _timed("update of one service", lambda: accept(second.bundle, publisher.root, first.snapshot, later))
-    with tempfile.TemporaryDirectory() as folder:
-        write_bundle(Path(folder), first.bundle)
-        _timed("read the files", lambda: read_bundle(Path(folder), publisher.root))
 
-        def restart() -> None:
-            client = TrustListClient(Path(folder), Path(folder), publisher.root, lambda: at)
-            asyncio.run(client.load())
 
-        _timed("warm restart from the copy", restart)
-    certificate = first.snapshot.services[count // 2].certificates[0]
-    rounds = 20_000
-    spent = _once(lambda: [first.snapshot.service_for(certificate) for _ in range(rounds)])
-    print(f"  {'service_for':<42}{spent / rounds * 1e6:10.1f} µs")
+def _spent(work: Callable[[], object]) -> dict[str, float]:
+    before = _peak()
+    wall, cpu = time.perf_counter(), time.process_time()
+    kept = work()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    del kept
+    return {"cpu": cpu, "wall": wall, "peak_mib": _peak(), "base_mib": before}
+
+
+def _peak() -> float:
+    """Return the most memory that this program has held, in MiB; unlike ru_maxrss it does not count who started it."""
+    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
+
+
+MEASURES = {m.__name__: m for m in (cold, update, warm, look_up, pyhanko, pyhanko_unverified)}
+
+
+def _in_a_child(measure: str, folder: Path) -> dict[str, float]:
+    command = [sys.executable, "-m", "bench.trust_list", "--measure", measure, str(folder)]
+    return dict(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def report(count: int, rounds: int = 3) -> None:
+    """Measure each thing in processes of its own, in turn, and keep the best round."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder, count)
+        rows = [{m: _in_a_child(m, folder) for m in MEASURES} for _ in range(rounds)]
+    best = {m: {k: min(row[m][k] for row in rows) for k in rows[0][m]} for m in MEASURES}
+    print(f"{count} services, {PERIODS} status periods each; best of {rounds}, each in a process of its own")
+    for what, measure in (("cold accept, files read", "cold"), ("update of one service", "update"), ("warm restart from the copy", "warm"),
+                          ("pyHanko, XML with its signature", "pyhanko"), ("pyHanko, XML unverified", "pyhanko_unverified")):  # fmt: skip
+        row = best[measure]
+        print(
+            f"  {what:<36}{row['cpu'] * 1000:9.1f} ms CPU {row['wall'] * 1000:9.1f} ms, peak {row['peak_mib']:6.1f} MiB"
+        )
+    print(f"  {'service_for':<36}{best['look_up']['cpu'] * 1e6:9.1f} µs CPU")
+    paired = sorted(row["pyhanko"]["cpu"] / row["cold"]["cpu"] for row in rows)
+    alone = sorted(row["pyhanko_unverified"]["cpu"] / row["cold"]["cpu"] for row in rows)
+    middle = rounds // 2
+    print(
+        f"  pyHanko / ours, paired, CPU: {paired[middle]:.1f} times with its signature, {alone[middle]:.1f} times without"
+    )
 
 
 def main() -> None:
-    """Measure each size in a process of its own, so that memory is its own too."""
-    sizes = [int(argument) for argument in sys.argv[1:]] or [1_000, 10_000]
-    for size in sizes:
-        child = os.fork()
-        if child == 0:
-            measure(size)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            print(f"  {'peak memory of everything above':<42}{peak / 1024:10.1f} MiB", flush=True)
-            os._exit(0)
-        os.waitpid(child, 0)
+    """Run one measure, or report on the sizes named."""
+    if sys.argv[1:2] == ["--measure"]:
+        print(json.dumps(MEASURES[sys.argv[2]](Path(sys.argv[3]))))
+        return
+    for size in [int(argument) for argument in sys.argv[1:]] or [1_000, 10_000]:
+        report(size)
 
 
 if __name__ == "__main__":

@@ -1,29 +1,24 @@
-"""The rules of an authorization request, one function each, and the ordered tuples that make a profile.
+"""The rules of an authorization request, one function each; `profiles` puts them in order.
 
-Owns:    `CHECKS` and `PROFILES`: read top to bottom, they are the security argument of `/authorize`.
+Owns:    every rule of `/authorize`, `/par` and the decoupled doors that concerns the request alone.
 Leaves:  who the relying party is, and the redirect URI, to `authorization` (those refusals may never be redirected).
 Rules:   a check takes what arrived and what is known, returns None or raises the standard's error; it has no other effect
-Spec:    RFC 6749 cl. 4.1; RFC 7636; RFC 9700 cl. 2.1; OpenID Connect Core 1.0 cl. 3.1.2, 5.5, 6; RFC 8707
+Spec:    RFC 6749 cl. 4.1; RFC 7636; RFC 9700 cl. 2.1; OpenID Connect Core 1.0 cl. 3.1.2, 5.5, 6; RFC 8707, 9101, 9126, 9396, 9449; JARM
 """
 
-import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from joserfc import jws
-from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from idp.authorization_details import parse_authorization_details
 from idp.claims_request import parse_claims_request
 from idp.config import IdpConfig
 from idp.errors import (
     InvalidRequest,
     InvalidScope,
-    InvalidTarget,
-    ProtocolError,
     RegistrationNotSupported,
-    RequestNotSupported,
     RequestUriNotSupported,
     UnauthorizedClient,
     UnmetAuthenticationRequirements,
@@ -32,6 +27,8 @@ from idp.errors import (
 from idp.model import UnverifiedRequest
 from idp.protocol import GrantType, Prompt, Scope
 from idp.relying_parties import RelyingParty
+from idp.resources import check_resources, signing_api
+from idp.tokens.hints import verify_id_token_hint
 from trust_lists.vocabulary import AssuranceLevel
 
 
@@ -50,8 +47,11 @@ Check = Callable[[UnverifiedRequest, RequestContext], None]
 ONCE = frozenset({
     "client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "code_challenge",
     "code_challenge_method", "prompt", "max_age", "acr_values", "ui_locales", "claims", "login_hint", "id_token_hint",
-    "connector", "request", "request_uri", "registration", "display", "claims_locales",
+    "connector", "request", "request_uri", "registration", "display", "claims_locales", "authorization_details", "dpop_jkt",
+    "binding_message", "login_hint_token", "requested_expiry", "user_code",
 })  # fmt: skip
+RESPONSE_MODES = {None: "query", "query": "query", "jwt": "jwt", "query.jwt": "jwt"}
+"""What a request may say, and what it means; JARM cl. 2.3.4: `jwt` is `query.jwt` for `code`."""
 _S256 = re.compile(r"[A-Za-z0-9_-]{43}")
 _SCOPE = re.compile(r"[!#-\[\]-~]+( [!#-\[\]-~]+)*")
 _OPAQUE = re.compile(r"[ -~]{1,512}")
@@ -69,16 +69,35 @@ def check_no_control_characters(request: UnverifiedRequest, _: RequestContext) -
         raise InvalidRequest("A parameter contains control characters")
 
 
-def check_no_request_object(request: UnverifiedRequest, _: RequestContext) -> None:
-    """OpenID Connect Core cl. 6.1, 6.2, 7.2.1: say so; to ignore a request object silently would drop its demands."""
-    refusals: Mapping[str, type[ProtocolError]] = {
-        "request": RequestNotSupported,
-        "request_uri": RequestUriNotSupported,
-        "registration": RegistrationNotSupported,
-    }
-    for parameter, refusal in refusals.items():
-        if request.get(parameter) is not None:
-            raise refusal
+def check_nothing_fetched(request: UnverifiedRequest, _: RequestContext) -> None:
+    """Nothing is fetched for a request: a request_uri is one of ours or refused (Core cl. 6.2; RFC 9101 cl. 10.4: SSRF).
+
+    A pushed request and a request object were taken apart before; what is left here is foreign or misplaced.
+    """
+    if request.get("request_uri") is not None:
+        raise RequestUriNotSupported
+    if request.get("request") is not None:
+        raise InvalidRequest("request is misplaced")
+    if request.get("registration") is not None:  # Core cl. 7.2.1
+        raise RegistrationNotSupported
+
+
+def check_pushed_when_required(request: UnverifiedRequest, context: RequestContext) -> None:
+    """RFC 9126 cl. 6: a relying party that registered so uses `/par` only."""
+    if context.relying_party.require_par:
+        check_pushed(request, context)
+
+
+def check_pushed(request: UnverifiedRequest, _: RequestContext) -> None:
+    """FAPI 2.0 Security Profile cl. 5.3.2.2 (3): no request but by `/par`."""
+    if not request.pushed:
+        raise InvalidRequest("This relying party must push its authorization requests to /par")
+
+
+def check_signed_when_required(request: UnverifiedRequest, context: RequestContext) -> None:
+    """RFC 9101 cl. 10.5; FAPI 2.0 Message Signing cl. 5.3.1: no request but in a signed request object."""
+    if context.relying_party.require_signed_request and not request.signed:
+        raise InvalidRequest("This relying party must send signed request objects")
 
 
 def check_response_type(request: UnverifiedRequest, _: RequestContext) -> None:
@@ -90,9 +109,9 @@ def check_response_type(request: UnverifiedRequest, _: RequestContext) -> None:
 
 
 def check_response_mode(request: UnverifiedRequest, _: RequestContext) -> None:
-    """Only `query`, the default of `code` (OAuth 2.0 Multiple Response Types cl. 2.1)."""
-    if request.get("response_mode") not in {None, "query"}:
-        raise InvalidRequest("Only response_mode=query is offered")
+    """`query`, the default of `code`, or signed in a JWT (Multiple Response Types cl. 2.1; JARM cl. 2.3.1, 2.3.4)."""
+    if request.get("response_mode") not in RESPONSE_MODES:
+        raise InvalidRequest("response_mode can only be query, jwt or query.jwt")
 
 
 def check_grant_registered(_: UnverifiedRequest, context: RequestContext) -> None:
@@ -109,7 +128,12 @@ def check_scope(request: UnverifiedRequest, context: RequestContext) -> None:
     asked = set(scope.split(" "))
     if Scope.OPENID not in asked:
         raise InvalidScope("scope must contain openid")
-    if beyond := sorted((asked & set(Scope)) - set(context.relying_party.scope)):
+    registered = set(context.relying_party.scope)
+    if GrantType.REFRESH_TOKEN.value in context.relying_party.grant_types:
+        registered.add(Scope.OFFLINE_ACCESS)  # Core cl. 11: meaningless without refresh tokens, so the grant decides
+    else:
+        asked.discard(Scope.OFFLINE_ACCESS)
+    if beyond := sorted((asked & set(Scope)) - registered):
         raise InvalidScope(f"This relying party is not registered for the scope {beyond[0]}")
 
 
@@ -179,16 +203,37 @@ def check_login_hint(request: UnverifiedRequest, _: RequestContext) -> None:
 
 
 def check_id_token_hint(request: UnverifiedRequest, context: RequestContext) -> None:
-    """The hint is an ID token that we made for this relying party; it may have expired (Core cl. 3.1.2.1)."""
+    """The hint is an ID token that we made for this relying party; it may have expired (Core cl. 3.1.2.1).
+
+    It names the person whom the `claims` parameter asks for, if that names one (cl. 5.5.1).
+    """
     hint = request.get("id_token_hint")
-    if hint is not None:
-        read_hint(hint, context)
+    if hint is not None and parse_claims_request(request.get("claims")).subject not in {None, read_hint(hint, context)}:
+        raise InvalidRequest("id_token_hint and the claims parameter name different people")
 
 
 def check_resource(request: UnverifiedRequest, context: RequestContext) -> None:
-    """RFC 8707 cl. 2: the only resource is our own API, named by the issuer."""
-    if any(resource != context.config.issuer for resource in request.parameters.all("resource")):
-        raise InvalidTarget("resource must be the issuer")
+    """RFC 8707 cl. 2: the only resources are our own APIs."""
+    check_resources(request.parameters.all("resource"), context.config)
+
+
+def check_authorization_details(request: UnverifiedRequest, context: RequestContext) -> None:
+    """RFC 9396 cl. 5: understood to the last member, or refused; signing also needs the scope."""
+    details = request.get("authorization_details")
+    documents = parse_authorization_details(
+        details,
+        registered=context.relying_party.authorization_details_types,
+        api=signing_api(context.config),
+    )
+    if documents and Scope.SIGNING not in (request.get("scope") or "").split(" "):
+        raise InvalidScope("authorization_details of sign_document need the scope signing")
+
+
+def check_dpop_jkt(request: UnverifiedRequest, _: RequestContext) -> None:
+    """RFC 9449 cl. 10: a JWK thumbprint with SHA-256."""
+    jkt = request.get("dpop_jkt")
+    if jkt is not None and not _S256.fullmatch(jkt):
+        raise InvalidRequest("dpop_jkt is not a JWK SHA-256 thumbprint")
 
 
 def read_hint(hint: str, context: RequestContext) -> str:
@@ -197,44 +242,7 @@ def read_hint(hint: str, context: RequestContext) -> str:
     Raises:
         InvalidRequest: not an ID token of ours for this relying party.
     """
-    try:
-        header, claims = _verified_hint(hint, context.token_keys)
-    except (JoseError, ValueError) as error:
-        raise InvalidRequest("id_token_hint is not an ID token of this provider") from error
-    subject = claims.get("sub")
-    for_us = claims.get("iss") == context.config.issuer and claims.get("aud") == context.relying_party.client_id
-    if header.get("typ") != "JWT" or not for_us or not isinstance(subject, str):
-        raise InvalidRequest("id_token_hint is not an ID token for this relying party")
-    return subject
-
-
-def _verified_hint(hint: str, keys: KeySet) -> tuple[Mapping[str, object], Mapping[str, object]]:
-    token = jws.deserialize_compact(hint, keys, algorithms=["ES256"])
-    claims = json.loads(token.payload or b"")
-    if not isinstance(claims, dict):
-        raise ValueError("no claims")  # noqa: TRY004 - one class for the caller
-    return token.headers(), claims
-
-
-CHECKS: tuple[Check, ...] = (
-    check_no_parameter_repeated,
-    check_no_control_characters,
-    check_no_request_object,
-    check_response_type,
-    check_response_mode,
-    check_grant_registered,
-    check_scope,
-    check_pkce,
-    check_state_and_nonce,
-    check_prompt,
-    check_max_age,
-    check_acr_values,
-    check_claims,
-    check_connector,
-    check_login_hint,
-    check_id_token_hint,
-    check_resource,
-)
-
-PROFILES: Mapping[str, tuple[Check, ...]] = {"basic": CHECKS}
-"""The rule set of every profile that a relying party can register; `fapi2` adds to this tuple, it takes nothing away."""
+    claims = verify_id_token_hint(hint, context.token_keys, issuer=context.config.issuer)
+    if claims is None or claims["aud"] != context.relying_party.client_id:
+        raise InvalidRequest("id_token_hint is not an ID token of this provider for this relying party")
+    return str(claims["sub"])

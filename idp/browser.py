@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from idp.config import IdpConfig
 from idp.errors import MalformedRequest
-from idp.grants import hash_token
+from idp.hashes import hash_token
 from idp.parameters import Parameters, parse_parameters
 from idp.protocol import LOCALES
 
@@ -70,7 +70,7 @@ def read_visit(request: Request, config: IdpConfig, at: datetime) -> Visit:
 def finish_visit(visit: Visit, response: Response, config: IdpConfig) -> Response:
     """Put the cookies on the answer."""
     if visit.ended:
-        response.delete_cookie(config.login_cookie, path="/", secure=config.secure, httponly=True, samesite="lax")
+        drop_cookie(response, config.login_cookie, config)
     elif visit.new_handle and visit.stored and visit.handle is not None:
         lifetime = int(config.login_lifetime.total_seconds())
         _set(response, config.login_cookie, visit.handle, config, max_age=lifetime)
@@ -94,17 +94,27 @@ async def read_form(request: Request, config: IdpConfig) -> Parameters:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != _FORM:
         raise MalformedRequest(f"The body must be {_FORM}")
+    return parse_parameters(await read_body(request, config.max_form_bytes), config, max_bytes=config.max_form_bytes)
+
+
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Read a body up to its limit and no further.
+
+    Raises:
+        MalformedRequest: too large.
+    """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > config.max_form_bytes:
+        if len(body) > max_bytes:
             raise MalformedRequest("The request is too large")
-    return parse_parameters(bytes(body), config, max_bytes=config.max_form_bytes)
+    return bytes(body)
 
 
 def choose_locale(request: Request, ui_locales: tuple[str, ...]) -> str:
     """Return the language for the steps elsewhere: the person's choice, the portal's, the browser's, zh-Hant."""
-    for chosen in (request.query_params.get("lang"), request.cookies.get("lang")):
+    asked = request.query_params.get("lang") if b"lang=" in request.scope["query_string"] else None
+    for chosen in (asked, request.cookies.get("lang")):
         if chosen in LOCALES:
             return str(chosen)
     accepted = [part.split(";")[0].strip() for part in request.headers.get("accept-language", "")[:200].split(",")]
@@ -121,5 +131,14 @@ def _cookie(request: Request, name: str) -> str | None:
     return value if value and len(value) <= MAX_COOKIE_CHARS and value.isascii() else None
 
 
+def drop_cookie(response: Response, name: str, config: IdpConfig) -> None:
+    """Make the browser forget a cookie of ours."""
+    _set(response, name, "", config, max_age=0)
+
+
 def _set(response: Response, name: str, value: str, config: IdpConfig, *, max_age: int | None) -> None:
-    response.set_cookie(name, value, max_age=max_age, path="/", secure=config.secure, httponly=True, samesite="lax")
+    """Our values are base64url, so the line needs no quoting (RFC 6265 cl. 4.1.1)."""
+    age = "" if max_age is None else f"; Max-Age={max_age}"
+    secure = "; Secure" if config.secure else ""
+    line = f"{name}={value}{age}; Path=/; HttpOnly; SameSite=Lax{secure}"
+    response.raw_headers.append((b"set-cookie", line.encode("ascii")))

@@ -2,7 +2,8 @@
 
 Owns:    the shapes in the ID token and in userinfo. Leaves consent to `consent`, signing to `tokens`.
 Rules:   1 an item that was not granted yields no claim
-         2 a `verified_claims` element that does not meet the asked framework, level, age or evidence is omitted, never faked
+         2 a `verified_claims` element that does not meet the asked framework, level, age or evidence is omitted, never faked; of the others
+           a portal sees so much as it asked for
          3 no document number leaves: the permit is a match (`exit_entry_permit_holder`) and a reference of this sector only
          4 a birth date is as precise as the source
 Spec:    OpenID Connect Core 1.0 cl. 5.1, 5.2, 5.5; OpenID Connect for Identity Assurance 1.0 cl. 5, 6; OpenID IDA Schema 1.0
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 
 from idp.model import AuthorizationRequest, Identity, PermitEvidence, SignIn, VerifiedClaimsRequest
 from idp.protocol import CLAIMS_OF_ITEM, PERMIT_FRAMEWORK, ReleasedItem, Scope
+from idp.verified_claims import Unmet, matched
 from trust_lists.vocabulary import AssuranceLevel, Region
 
 Claims = dict[str, object]
@@ -94,7 +96,9 @@ def _verified(
     asked = [element for element in request.claims.verified if element.target == target]
     if not asked and Scope.PERMIT in request.scope:  # the scope is the short way to ask for the same, at both places
         asked = [VerifiedClaimsRequest(target, (PERMIT_FRAMEWORK,), claims=("exit_entry_permit_holder",))]
-    elements = [_element(element, candidate, available) for element in asked for candidate in _frameworks(source)]
+    elements = [
+        _element(element, candidate, available, source.at) for element in asked for candidate in _frameworks(source)
+    ]
     return [element for element in elements if element is not None]
 
 
@@ -104,9 +108,6 @@ class _Framework:
 
     name: str
     verification: Claims
-    assurance_level: str
-    age_s: float
-    evidence_types: frozenset[str]
     claims: frozenset[str]
 
 
@@ -121,9 +122,6 @@ def _upstream_framework(source: ReleaseSource) -> _Framework:
     return _Framework(
         name=sign_in.trust_framework,
         verification={"trust_framework": sign_in.trust_framework, "time": _instant(sign_in.authenticated_at)},
-        assurance_level="",
-        age_s=(source.at - sign_in.authenticated_at).total_seconds(),
-        evidence_types=frozenset(),
         claims=frozenset({"name", "given_name", "family_name", "birthdate", "gender"}),
     )
 
@@ -142,36 +140,40 @@ def _permit_framework(source: ReleaseSource, permit: PermitEvidence) -> _Framewo
             "reference": source.document_reference,
         },
     }
-    level = source.level.name.lower()
     return _Framework(
         name=PERMIT_FRAMEWORK,
         verification={
             "trust_framework": PERMIT_FRAMEWORK,
-            "assurance_level": level,
+            "assurance_level": source.level.name.lower(),
             "time": _instant(permit.verified_at),
             "verification_process": permit.attestation,
             "evidence": [evidence],
         },
-        assurance_level=level,
-        age_s=(source.at - permit.verified_at).total_seconds(),
-        evidence_types=frozenset({"document"}),
         claims=frozenset({"name", "given_name", "family_name", "birthdate", "exit_entry_permit_holder"}),
     )
 
 
-def _element(asked: VerifiedClaimsRequest, framework: _Framework, available: Mapping[str, object]) -> Claims | None:
+def _element(
+    asked: VerifiedClaimsRequest, framework: _Framework, available: Mapping[str, object], at: datetime
+) -> Claims | None:
     """Return one `verified_claims` element, or None when the request's conditions are not met (rule 2)."""
-    names = tuple(name for name in asked.claims if name in framework.claims)
-    claims = _pick(available, names)
-    met = (
-        asked.satisfiable
-        and (not asked.trust_frameworks or framework.name in asked.trust_frameworks)
-        and (not asked.assurance_levels or framework.assurance_level in asked.assurance_levels)
-        and (asked.max_age_s is None or framework.age_s <= asked.max_age_s)
-        and set(asked.evidence_types) <= framework.evidence_types
-        and all(name in claims for name in asked.essential)
-    )
-    return {"verification": framework.verification, "claims": claims} if met and claims else None
+    if not asked.satisfiable or (asked.trust_frameworks and framework.name not in asked.trust_frameworks):
+        return None
+    try:
+        verification = matched(asked.verification, framework.verification, at=at)
+    except Unmet:
+        return None
+    names = (name for name in asked.claims if name in framework.claims)
+    claims = _pick(available, tuple(name for name in names if _meets(asked.wanted.get(name), available.get(name), at)))
+    return {"verification": verification, "claims": claims} if claims else None
+
+
+def _meets(asked: object, known: object, at: datetime) -> bool:
+    try:
+        matched(asked, known, at=at)
+    except Unmet:
+        return False
+    return True
 
 
 def _instant(at: datetime) -> str:

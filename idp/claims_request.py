@@ -11,10 +11,13 @@ import json
 from idp.errors import InvalidRequest
 from idp.model import ClaimsRequest, VerifiedClaimsRequest
 from idp.protocol import ITEM_OF_CLAIM
+from idp.verified_claims import is_conditional
 
 MAX_CLAIMS_CHARS = 4_096
 MAX_MEMBERS = 40
-MAX_DEPTH = 8
+MAX_DEPTH = 12
+"""The deepest that IDA asks: userinfo, verified_claims, its list, verification, evidence, its list, document_details, issuer, a value."""
+MAX_SUBJECT_CHARS = 255
 _UNDERSTOOD = frozenset({"trust_framework", "assurance_level", "time", "evidence", "verification_process"})
 
 
@@ -42,6 +45,7 @@ def parse_claims_request(text: str | None) -> ClaimsRequest:
         verified=verified,
         acr_values=_values(acr),
         acr_essential=acr.get("essential") is True,
+        subject=_subject(id_token.get("sub")),
     )
 
 
@@ -90,6 +94,15 @@ def _values(member: dict[str, object]) -> tuple[str, ...]:
     return tuple(value for value in listed if isinstance(value, str))
 
 
+def _subject(member: object) -> str | None:
+    if not isinstance(member, dict) or "value" not in member:
+        return None
+    value = member["value"]
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_SUBJECT_CHARS:
+        raise InvalidRequest("The claims parameter asks for a sub that is none")
+    return value
+
+
 def _verified(target: str, member: object) -> tuple[VerifiedClaimsRequest, ...]:
     elements = member if isinstance(member, list) else [] if member is None else [member]
     return tuple(_verified_element(target, _object(element)) for element in elements)
@@ -99,33 +112,29 @@ def _verified_element(target: str, element: dict[str, object]) -> VerifiedClaims
     verification, wanted = element.get("verification"), element.get("claims")
     if not isinstance(verification, dict) or "trust_framework" not in verification or not isinstance(wanted, dict):
         raise InvalidRequest("verified_claims needs verification with trust_framework, and claims (IDA cl. 6)")
-    framework, level = _object(verification.get("trust_framework")), _object(verification.get("assurance_level"))
-    time = _object(verification.get("time"))
-    max_age = time.get("max_age")
+    framework, max_age = _object(verification["trust_framework"]), _object(verification.get("time")).get("max_age")
     if max_age is not None and (not isinstance(max_age, int) or isinstance(max_age, bool) or max_age < 0):
         raise InvalidRequest("verified_claims: time.max_age must be a number of seconds")
-    evidence = verification.get("evidence")
+    _check_evidence(verification.get("evidence"))
     constrained_elsewhere = any(
-        isinstance(value, (dict, list)) and value for name, value in verification.items() if name not in _UNDERSTOOD
+        is_conditional(value) for name, value in verification.items() if name not in _UNDERSTOOD
     )
-    valued = any(isinstance(value, dict) and {"value", "values"} & value.keys() for value in wanted.values())
     known = tuple(sorted(name for name in wanted if name in ITEM_OF_CLAIM))
     return VerifiedClaimsRequest(
         target=target,
         trust_frameworks=_values(framework),
-        assurance_levels=_values(level),
         max_age_s=max_age,
-        evidence_types=_evidence_types(evidence),
         claims=known,
         essential=tuple(name for name in known if _essential(wanted[name])),
-        satisfiable=not constrained_elsewhere and not valued and bool(known),
+        verification=verification,
+        wanted={name: wanted[name] for name in known if is_conditional(wanted[name])},
+        satisfiable=not constrained_elsewhere and bool(known),
     )
 
 
-def _evidence_types(evidence: object) -> tuple[str, ...]:
-    if evidence is None:
-        return ()
-    if not isinstance(evidence, list):
+def _check_evidence(evidence: object) -> None:
+    """Each entry is an object, and may name its `type`."""
+    if not isinstance(evidence, list | None):
         raise InvalidRequest("verified_claims: evidence must be a list")
-    types = [value for entry in evidence for value in _values(_object(_object(entry).get("type")))]
-    return tuple(dict.fromkeys(types))
+    for entry in evidence or []:
+        _object(_object(entry).get("type"))

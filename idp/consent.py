@@ -3,7 +3,8 @@
 Owns:    the items of a request, the decision, the record. Leaves the page to `login_routes`, delivery to `claims`.
 Rules:   1 the unit is one item in the person's words, not a claim name
          2 an item that the portal did not mark essential can be unticked; `permit` and `signing` are asked by scope and stand whole
-         3 an earlier consent serves only if it decided every item now asked, for this portal and this pair of regions
+         3 an earlier consent serves only if it decided every item now asked, for this portal and this pair of regions;
+           never for a named document, and never for a request that the person was not at the browser of
          4 a record holds pseudonyms and item names, never a value
 Spec:    ISO/IEC TS 27560:2023 (the record); OpenID Connect Core 1.0 cl. 3.1.2.4
 """
@@ -11,8 +12,8 @@ Spec:    ISO/IEC TS 27560:2023 (the record); OpenID Connect Core 1.0 cl. 3.1.2.4
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from idp.model import AuthorizationRequest, ConsentDecision, ConsentRecord, PermitEvidence, SignIn
-from idp.protocol import ITEM_OF_CLAIM, PERMIT_FRAMEWORK, PROFILE_ITEMS, ReleasedItem, Scope
+from idp.model import AuthorizationRequest, ConsentDecision, ConsentRecord, PermitEvidence, SignIn, Target
+from idp.protocol import ITEM_OF_CLAIM, PERMIT_FRAMEWORK, PROFILE_ITEMS, Prompt, ReleasedItem, Scope
 from idp.relying_parties import RelyingParty
 from trust_lists.vocabulary import Region
 
@@ -39,8 +40,11 @@ def requested_items(request: AuthorizationRequest, *, permit: PermitEvidence | N
         asked.add(ReleasedItem.PERMIT)
         essential.add(ReleasedItem.PERMIT)
     if Scope.SIGNING in request.scope:
-        asked.add(ReleasedItem.SIGNING)
-        essential.add(ReleasedItem.SIGNING)
+        signing = ReleasedItem.DOCUMENT if request.documents else ReleasedItem.SIGNING
+        asked.add(signing)
+        essential.add(signing)
+    if Scope.OFFLINE_ACCESS in request.scope:  # Core cl. 11: the person agrees to it, or it is not granted
+        asked.add(ReleasedItem.OFFLINE)
     return tuple(RequestedItem(item, item in essential) for item in ReleasedItem if item in asked)
 
 
@@ -60,8 +64,14 @@ def decide_consent(
     return ConsentDecision(person, agreed, granted, declined)
 
 
+def may_be_served(request: AuthorizationRequest) -> bool:
+    """Tell whether any earlier consent can stand for this request (rule 3)."""
+    asks_anew = Prompt.CONSENT in request.prompt
+    return request.target is Target.PORTAL and not request.documents and not asks_anew
+
+
 def serves(record: ConsentRecord, items: tuple[RequestedItem, ...], region: Region, at: datetime) -> bool:
-    """Tell whether an earlier consent covers this request (rule 3)."""
+    """Tell whether an earlier consent covers these items (rule 3)."""
     decided = {*record.granted, *record.declined}
     asked = {line.item.value for line in items}
     essential = {line.item.value for line in items if line.essential}

@@ -13,14 +13,21 @@ Rules:   1 `code` is the standard's own word where a standard has one
     │   │   ├── UnmetAuthenticationRequirements
     │   │   ├── RequestNotSupported · RequestUriNotSupported · RegistrationNotSupported · InvalidTarget
     │   │   ├── InvalidClient · InvalidGrant · UnsupportedGrantType · UnsupportedTokenType   (token, introspection, revocation)
-    │   │   ├── InvalidToken · InsufficientScope                         (RFC 6750)
+    │   │   ├── InvalidToken · InsufficientScope · InsufficientUserAuthentication    (RFC 6750, RFC 9470)
+    │   │   ├── InvalidRequestUri · InvalidAuthorizationDetails          (RFC 9126, RFC 9396)
+    │   │   ├── AuthorizationPending · SlowDown · ExpiredToken           (RFC 8628, CIBA)
+    │   │   ├── UnknownUserId · InvalidBindingMessage (CIBA cl. 13)
+    │   │   ├── InvalidRequestObject · InvalidDpopProof · UseDpopNonce   (RFC 9101, RFC 9449)
+    │   │   ├── InvalidSoftwareStatement · UnapprovedSoftwareStatement   (RFC 7591)
     │   │   └── InvalidClientMetadata · InvalidRedirectUri               (RFC 7591)
     │   ├── PageError                           may never travel through a redirect: shown to the person
-    │   │   ├── UnknownRelyingParty · UnregisteredRedirectUri · MalformedRequest
+    │   │   ├── UnknownRelyingParty · UnregisteredRedirectUri · MalformedRequest · UnknownPushedRequest · RequestObjectRefused
+    │   │   ├── UnknownDeviceCode · NothingToAnswer
     │   │   ├── LoginExpired · LoginNotYours · LoginStepRepeated · FormRefused
     │   │   └── UnknownConnector
+    │   ├── JoseRefused                         a signed or encrypted object does not hold; its reader says so in its standard's word
     │   ├── TooManyRequests
-    │   ├── UnknownClient                       (the command: no such relying party)
+    │   ├── UnknownClient · UnknownInitialToken (the command: no such relying party, no such token)
     │   └── UpstreamRefused  (also an UpstreamError)
     │       ├── UpstreamDenied                  the person said no at the upstream
     │       ├── UpstreamNotGenuine              signature, state, envelope or shape is wrong
@@ -180,6 +187,60 @@ class InvalidToken(ProtocolError):
     code = "invalid_token"
 
 
+class InvalidRequestUri(ProtocolError):
+    """The request_uri is unknown, spent, expired, or another relying party's (RFC 9101 cl. 7, RFC 9126 cl. 4)."""
+
+    code = "invalid_request_uri"
+
+
+class InvalidAuthorizationDetails(ProtocolError):
+    """authorization_details cannot be understood or granted (RFC 9396 cl. 5)."""
+
+    code = "invalid_authorization_details"
+
+
+class AuthorizationPending(ProtocolError):
+    """The person has not decided yet (RFC 8628 cl. 3.5)."""
+
+    code = "authorization_pending"
+
+
+class SlowDown(ProtocolError):
+    """The polls come too fast: five seconds more between them (RFC 8628 cl. 3.5)."""
+
+    code = "slow_down"
+
+
+class ExpiredToken(ProtocolError):
+    """The request expired before the person decided (RFC 8628 cl. 3.5, CIBA cl. 11)."""
+
+    code = "expired_token"
+
+
+class UnknownUserId(ProtocolError):
+    """The hint names nobody who has used this portal (CIBA cl. 13)."""
+
+    code = "unknown_user_id"
+
+
+class InvalidBindingMessage(ProtocolError):
+    """The binding message is too long or not plain text (CIBA cl. 13)."""
+
+    code = "invalid_binding_message"
+
+
+class InsufficientUserAuthentication(ProtocolError):
+    """The sign-in behind the access token is not strong or not fresh enough for this (RFC 9470 cl. 3)."""
+
+    code = "insufficient_user_authentication"
+
+    def __init__(self, message: str, *, acr_values: str, max_age_s: int) -> None:
+        """Keep what the portal must ask for."""
+        super().__init__(message)
+        self.acr_values = acr_values
+        self.max_age_s = max_age_s
+
+
 class InsufficientScope(ProtocolError):
     """The access token does not carry the scope."""
 
@@ -196,6 +257,41 @@ class InvalidRedirectUri(ProtocolError):
     """A redirect URI of the registration is not acceptable (RFC 7591 cl. 3.2.2)."""
 
     code = "invalid_redirect_uri"
+
+
+class InvalidSoftwareStatement(ProtocolError):
+    """The software statement is malformed, expired, or its signature does not hold (RFC 7591 cl. 3.2.2)."""
+
+    code = "invalid_software_statement"
+
+
+class UnapprovedSoftwareStatement(ProtocolError):
+    """Whoever signed the software statement is not trusted here (RFC 7591 cl. 3.2.2)."""
+
+    code = "unapproved_software_statement"
+
+
+class InvalidRequestObject(ProtocolError):
+    """The request object does not verify, or its claims are not acceptable (RFC 9101 cl. 7)."""
+
+    code = "invalid_request_object"
+
+
+class InvalidDpopProof(ProtocolError):
+    """The DPoP proof is missing, malformed, for another request, or does not hold (RFC 9449 cl. 5)."""
+
+    code = "invalid_dpop_proof"
+
+
+class UseDpopNonce(ProtocolError):
+    """The DPoP proof must carry our nonce (RFC 9449 cl. 8)."""
+
+    code = "use_dpop_nonce"
+
+    def __init__(self, nonce: str) -> None:
+        """Keep the nonce that the answer hands out in its `DPoP-Nonce` header."""
+        super().__init__()
+        self.nonce = nonce
 
 
 # --- shown to the person, never redirected ---------------------------------------------------------------------------
@@ -215,6 +311,30 @@ class UnregisteredRedirectUri(PageError):
     """The redirect URI is not exactly one that this relying party registered."""
 
     code = "unregistered_redirect_uri"
+
+
+class UnknownPushedRequest(PageError):
+    """The portal's prepared request is unknown, was used, or has expired."""
+
+    code = "invalid_request_uri"
+
+
+class RequestObjectRefused(PageError):
+    """The portal's signed request does not verify, and names no return address of its own that is registered."""
+
+    code = "invalid_request_object"
+
+
+class UnknownDeviceCode(PageError):
+    """No device waits under this code; perhaps it has expired."""
+
+    code = "unknown_user_code"
+
+
+class NothingToAnswer(PageError):
+    """No request of a portal's backend waits behind this link: it was answered, or has expired."""
+
+    code = "nothing_to_answer"
 
 
 class MalformedRequest(PageError):
@@ -262,6 +382,18 @@ class TooManyRequests(IdpRefused):
         """Keep the honest time to wait."""
         super().__init__(f"Too many requests; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class JoseRefused(IdpRefused):
+    """A signed or encrypted object is malformed, not genuine, or not of the expected kind."""
+
+    code = "jose_refused"
+
+
+class UnknownInitialToken(IdpRefused):
+    """No initial access token is known under this identifier."""
+
+    code = "initial_token_not_found"
 
 
 class UnknownClient(IdpRefused):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from idp.assurance import Assessment, MappingTable, assess
-from idp.consent import RequestedItem, requested_items, serves, wants_permit
+from idp.consent import RequestedItem, may_be_served, requested_items, serves, wants_permit
 from idp.errors import (
     AccessDenied,
     ConsentRequired,
@@ -21,7 +21,7 @@ from idp.errors import (
     ProtocolError,
     UnmetAuthenticationRequirements,
 )
-from idp.model import ConsentRecord, LoginTransaction, PermitEvidence, SignIn
+from idp.model import ConsentRecord, Identity, LoginTransaction, PermitEvidence, SignIn, Target
 from idp.protocol import Prompt, Scope
 from idp.relying_parties import RelyingParty
 from trust_lists.vocabulary import AssuranceLevel
@@ -47,6 +47,8 @@ class Login:
     hinted_person: bool = True
     """False when an `id_token_hint` names somebody else than who is signed in."""
     earlier_consent: ConsentRecord | None = None
+    identity: Identity | None = None
+    """What the upstream told, when that was in this very request; else it is read when it is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ class Consent:
 
 
 @dataclass(frozen=True, slots=True)
-class IssueCode:
-    """Everything is there: give the portal its code."""
+class IssueGrant:
+    """Everything is there: give the portal what it asked for."""
 
     sign_in: SignIn
     permit: PermitEvidence | None
@@ -97,13 +99,18 @@ class IssueCode:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenAccount:
+    """The person signed in to see their own account."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Send the portal the standard's error."""
 
     error: ProtocolError
 
 
-Step = GoChoose | GoUpstream | WaitUpstream | VerifyPermit | Consent | IssueCode | Refuse
+Step = GoChoose | GoUpstream | WaitUpstream | VerifyPermit | Consent | IssueGrant | OpenAccount | Refuse
 
 
 def next_step(login: Login, policy: LoginPolicy, at: datetime) -> Step:
@@ -112,6 +119,8 @@ def next_step(login: Login, policy: LoginPolicy, at: datetime) -> Step:
     sign_in = usable_sign_in(login, at)
     if sign_in is None:
         return _sign_in_step(login, policy, login.transaction.request.connector)
+    if login.transaction.request.target is Target.ACCOUNT:
+        return OpenAccount()
     # 2 the level asked for must be had, with the permit step where that helps
     evidence = usable_evidence(login, sign_in, policy, at)
     short = _level_step(login, sign_in, evidence, policy, at)
@@ -136,7 +145,10 @@ def usable_sign_in(login: Login, at: datetime) -> SignIn | None:
     if sign_in.session == login.transaction.session:
         return sign_in
     forced = {Prompt.LOGIN, Prompt.SELECT_ACCOUNT} & set(request.prompt)
-    too_old = request.max_age_s is not None and at - sign_in.authenticated_at > timedelta(seconds=request.max_age_s)
+    # max_age=0 is prompt=login, even within the second
+    too_old = request.max_age_s is not None and (
+        request.max_age_s == 0 or at - sign_in.authenticated_at > timedelta(seconds=request.max_age_s)
+    )
     elsewhere = request.connector is not None and request.connector != sign_in.connector
     return None if forced or too_old or elsewhere else sign_in
 
@@ -227,13 +239,13 @@ def _consent_step(
     if decision is not None and decision.person == sign_in.person:
         if not decision.agreed:
             return Refuse(AccessDenied("The person declined"))
-        return IssueCode(sign_in, evidence, assessment, decision.granted, newly_agreed=True)
+        return IssueGrant(sign_in, evidence, assessment, decision.granted, newly_agreed=True)
     earlier = login.earlier_consent
-    if earlier is not None and earlier.person == sign_in.person and Prompt.CONSENT not in transaction.request.prompt:
+    if earlier is not None and earlier.person == sign_in.person and may_be_served(transaction.request):
         if serves(earlier, items, sign_in.region, at):
             asked = {line.item.value for line in items}
             granted = tuple(item for item in earlier.granted if item in asked)
-            return IssueCode(sign_in, evidence, assessment, granted, newly_agreed=False)
+            return IssueGrant(sign_in, evidence, assessment, granted, newly_agreed=False)
     if Prompt.NONE in transaction.request.prompt:
         return Refuse(ConsentRequired())
     return Consent(sign_in, items)

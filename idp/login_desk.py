@@ -5,8 +5,10 @@ Rules:   1 a login is saved from the version that was read, or not at all
          2 a new login has a new secret; the browser's earlier login ends with it
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from starlette.responses import Response
 
@@ -16,8 +18,9 @@ from idp.errors import LoginStepRepeated
 from idp.identity import pairwise_subject
 from idp.login import Login
 from idp.login_pages import portal_facts
-from idp.model import LoginTransaction
+from idp.model import AuthorizationRequest, LoginTransaction
 from idp.ports import AuditValue
+from idp.relying_parties import RelyingParty
 from idp.store import LoadedLogin
 
 
@@ -26,6 +29,20 @@ class LoginDesk:
 
     def __init__(self, deps: IdpDeps) -> None:
         self.deps = deps
+
+    def new_transaction(self, request: AuthorizationRequest, *, at: datetime) -> LoginTransaction:
+        """Make a login for a request that was accepted."""
+        return LoginTransaction(
+            id=secrets.token_urlsafe(12),
+            request=request,
+            created_at=at,
+            expires_at=at + self.deps.config.login_lifetime,
+            csrf=secrets.token_urlsafe(24),
+        )
+
+    async def start(self, visit: Visit, transaction: LoginTransaction, party: RelyingParty) -> None:
+        """Keep a new login for a browser that is not at `/authorize`; the browser's earlier one ends."""
+        await self.keep(visit, Login(transaction, party), transaction)
 
     async def load(self, visit: Visit) -> Login | None:
         """Load the login of a browser; None when there is none in progress."""

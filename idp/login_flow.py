@@ -7,9 +7,19 @@ Rules:   a step that advances the login ends there; only the dispatcher knows wh
 from starlette.responses import Response
 
 from idp.browser import Visit, finish_visit, redirect
-from idp.closing_steps import issue_code, refuse, show_consent
+from idp.closing_steps import issue_grant, open_account, refuse, show_consent
 from idp.errors import StoreUnavailable
-from idp.login import Consent, GoUpstream, IssueCode, Login, Refuse, VerifyPermit, WaitUpstream, next_step
+from idp.login import (
+    Consent,
+    GoUpstream,
+    IssueGrant,
+    Login,
+    OpenAccount,
+    Refuse,
+    VerifyPermit,
+    WaitUpstream,
+    next_step,
+)
 from idp.login_desk import LoginDesk
 from idp.permit_step import open_permit_check
 from idp.upstream_steps import Outcome, go_upstream, show_choice, wait_upstream
@@ -36,15 +46,17 @@ async def proceed(desk: LoginDesk, visit: Visit, login: Login, *, reloadable: bo
     raise StoreUnavailable("The sign-in cannot go on")
 
 
-async def _perform(desk: LoginDesk, visit: Visit, login: Login, *, reloadable: bool) -> Outcome:
+async def _perform(desk: LoginDesk, visit: Visit, login: Login, *, reloadable: bool) -> Outcome:  # noqa: PLR0911 - one return a step
     step = next_step(login, desk.deps.policy, visit.at)
     match step:
         case GoUpstream(connector):
             return await go_upstream(desk, visit, login, connector)
         case VerifyPermit(sign_in):
             return await open_permit_check(desk, visit, login, sign_in)
-        case IssueCode():
-            return await issue_code(desk, visit, login, step)
+        case IssueGrant():
+            return await issue_grant(desk, visit, login, step)
+        case OpenAccount():
+            return await open_account(desk, visit, login)
         case Refuse():
             return await refuse(desk, visit, login, step)
         case _ if reloadable and visit.stored:

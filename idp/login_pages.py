@@ -45,9 +45,20 @@ ITEM_LABELS: Final[Mapping[ReleasedItem, tuple[str, str]]] = {
         "Only the result of the check: not the number, not your picture",
     ),
     ReleasedItem.SIGNING: ("To ask you to sign documents", "You see and approve each document before it is signed"),
+    ReleasedItem.DOCUMENT: (
+        "To ask you to sign these documents, and no others",
+        "You see and approve each document before it is signed",
+    ),
+    ReleasedItem.OFFLINE: (
+        "To come back without you, for 30 days at most",
+        "You can end this at any time on your account page",
+    ),
 }
 
+ANOTHER_PERSON: Final = "another_person"
+"""Code of the notice for somebody who signed in where the portal had named another (`id_token_hint`, CIBA)."""
 NOTICES: Final[Mapping[str, str]] = {
+    ANOTHER_PERSON: "This request is meant for somebody else. Sign in with the account that you use at this portal, or go back.",
     "upstream_denied": "You cancelled at the identity provider. You can try again or choose another way.",
     "upstream_not_genuine": "The identity provider's answer could not be verified. Please try again.",
     "upstream_code_refused": "The answer came too late or was used already. Please try again.",
@@ -66,9 +77,25 @@ ERROR_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "This portal's return address is not registered",
         "For your safety nothing was sent to it. Go back to the portal and tell its staff.",
     ),
+    "invalid_request_uri": (
+        "This request has expired or was used already",
+        "Go back to the portal and start again.",
+    ),
+    "invalid_request_object": (
+        "This portal's request cannot be verified",
+        "For your safety it was not used. Go back to the portal and tell its staff.",
+    ),
+    "unknown_user_code": (
+        "No device is waiting under this code",
+        "Check the code on the device. If ten minutes have passed, start again there.",
+    ),
     "malformed_request": (
         "This request cannot be read",
         "Go back to the portal and start again. If it happens again, tell its staff.",
+    ),
+    "nothing_to_answer": (
+        "There is nothing to answer any more",
+        "The request was answered already, or its time is over. If the portal still waits, start again there.",
     ),
     "login_expired": (
         "There is no sign-in in progress here",

@@ -8,7 +8,6 @@ Spec:    OpenID Connect Core 1.0 cl. 3.1.2; RFC 9700 cl. 4.1
 
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,37 +15,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from idp.authorization import RefusedRequest, accept_request, error_location, read_client_id
-from idp.authorization_checks import RequestContext
-from idp.browser import Visit, choose_locale, finish_visit, read_form, read_visit, redirect
+from idp.account import ACCOUNT_PARTY
+from idp.arriving_requests import arrive
+from idp.authorization import RefusedRequest, read_client_id
+from idp.authorization_response import answer_location, error_answer
+from idp.browser import Visit, finish_visit, read_form, read_visit, redirect
 from idp.closing_steps import refuse
 from idp.consent import decide_consent
 from idp.deps import IdpDeps
 from idp.errors import (
     AccessDenied,
     FormRefused,
-    IdpError,
-    IdpUnavailable,
     LoginExpired,
-    PageError,
-    TooManyRequests,
     UnknownConnector,
     UnknownRelyingParty,
 )
 from idp.login import Consent, Login, Refuse, next_step
 from idp.login_desk import LoginDesk
 from idp.login_flow import proceed
-from idp.login_pages import ERROR_TEXTS
-from idp.model import LoginTransaction, UnverifiedRequest, UpstreamAttempt
-from idp.oauth_responses import status_of
+from idp.model import UnverifiedRequest, UpstreamAttempt
+from idp.page_doors import shown
 from idp.parameters import parse_parameters
 from idp.permit_step import take_permit_return
 from idp.rate_limits import RateLimiter
+from idp.relying_parties import RelyingParty
 from idp.store import LoadedLogin
 from idp.upstream_steps import take_return
 
 PURGE_EVERY = timedelta(minutes=5)
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class LoginRoutes:
@@ -61,13 +57,13 @@ class LoginRoutes:
     def routes(self) -> list[Route]:
         """Return the routes; `/callback/permit` stands before `/callback/{connector}`, whose name it reserves."""
         return [
-            Route("/authorize", self._shown(self.authorize), methods=["GET", "POST"]),
-            Route("/login", self._shown(self.login), methods=["GET"]),
-            Route("/login/with/{connector}", self._shown(self.choose), methods=["GET"]),
-            Route("/login/consent", self._shown(self.consent), methods=["POST"]),
-            Route("/login/cancel", self._shown(self.cancel), methods=["GET"]),
-            Route("/callback/permit", self._shown(self.permit_return), methods=["GET"]),
-            Route("/callback/{connector}", self._shown(self.upstream_return), methods=["GET"]),
+            Route("/authorize", shown(self._deps, self.authorize), methods=["GET", "POST"]),
+            Route("/login", shown(self._deps, self.login), methods=["GET"]),
+            Route("/login/with/{connector}", shown(self._deps, self.choose), methods=["GET"]),
+            Route("/login/consent", shown(self._deps, self.consent), methods=["POST"]),
+            Route("/login/cancel", shown(self._deps, self.cancel), methods=["GET"]),
+            Route("/callback/permit", shown(self._deps, self.permit_return), methods=["GET"]),
+            Route("/callback/{connector}", shown(self._deps, self.upstream_return), methods=["GET"]),
         ]
 
     async def authorize(self, request: Request) -> Response:
@@ -80,31 +76,14 @@ class LoginRoutes:
         else:
             raw = request.scope["query_string"]
             parameters = parse_parameters(raw, deps.config, max_bytes=deps.config.max_query_bytes)
-        arrived = UnverifiedRequest(parameters)
-        client_id = read_client_id(arrived)
+        client_id = read_client_id(UnverifiedRequest(parameters))
         entry = await deps.store.load_entry(client_id, visit.session_hash, at=visit.at)
-        if entry.relying_party is None:
+        if entry.relying_party is None or client_id == ACCOUNT_PARTY.client_id:
             raise UnknownRelyingParty
-        context = RequestContext(
-            deps.config, entry.relying_party, frozenset(deps.connectors), deps.token_keys.published()
-        )
-        accepted = accept_request(arrived, context)
+        accepted = await arrive(parameters, entry.relying_party, deps, at=visit.at)
         if isinstance(accepted, RefusedRequest):
-            error = accepted.error
-            await deps.audit.record(
-                "authorize.refused",
-                correlation=secrets.token_urlsafe(9),
-                outcome=error.code,
-                detail={"client": client_id, "reason": error.description},
-            )
-            return redirect(error_location(accepted, issuer=deps.config.issuer))
-        transaction = LoginTransaction(
-            id=secrets.token_urlsafe(12),
-            request=accepted,
-            created_at=visit.at,
-            expires_at=visit.at + deps.config.login_lifetime,
-            csrf=secrets.token_urlsafe(24),
-        )
+            return await self._refused(accepted, entry.relying_party, visit)
+        transaction = self._desk.new_transaction(accepted, at=visit.at)
         login = self._desk.judgeable(
             LoadedLogin(transaction, entry.relying_party, entry.sign_in, entry.earlier_consent)
         )
@@ -181,6 +160,26 @@ class LoginRoutes:
         refusal = Refuse(AccessDenied("The person gave up"))
         return finish_visit(visit, await refuse(self._desk, visit, login, refusal), self._deps.config)
 
+    async def _refused(self, refused: RefusedRequest, party: RelyingParty, visit: Visit) -> Response:
+        deps, error = self._deps, refused.error
+        await deps.audit.record(
+            "authorize.refused",
+            correlation=secrets.token_urlsafe(9),
+            outcome=error.code,
+            detail={"client": party.client_id, "reason": error.description},
+        )
+        return redirect(
+            answer_location(
+                refused.redirect_uri,
+                error_answer(refused),
+                response_mode=refused.response_mode,
+                party=party,
+                keys=deps.token_keys,
+                config=deps.config,
+                at=visit.at,
+            )
+        )
+
     def _visit(self, request: Request) -> Visit:
         return read_visit(request, self._deps.config, self._deps.clock())
 
@@ -204,31 +203,3 @@ class LoginRoutes:
         if visit.at - self._purged_at >= PURGE_EVERY:
             self._purged_at = visit.at
             await self._deps.store.purge(at=visit.at)
-
-    def _shown(self, handler: Handler) -> Handler:
-        """Wrap a door: a refusal that may not be redirected becomes a page."""
-
-        async def door(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except (PageError, IdpUnavailable, TooManyRequests) as error:
-                return await self._refusal_page(request, error)
-
-        return door
-
-    async def _refusal_page(self, request: Request, error: IdpError) -> Response:
-        reference = secrets.token_urlsafe(9)
-        detail = {"door": request.url.path[:64] if request.url.path.isascii() else ""}
-        await self._deps.audit.record("page.refused", correlation=reference, outcome=error.code, detail=detail)
-        headline, advice = ERROR_TEXTS.get(error.code, ERROR_TEXTS["temporarily_unavailable"])
-        context = {
-            "headline": headline,
-            "advice": advice,
-            "code": error.code,
-            "reference": reference,
-            "ui_locales": choose_locale(request, ()),
-        }
-        response = self._deps.render(request, "idp_error.html", context, status=status_of(error))
-        if isinstance(error, TooManyRequests):
-            response.headers["Retry-After"] = str(error.retry_after_s)
-        return response

@@ -7,6 +7,7 @@ Rules:   1 `UnverifiedRequest` and `AuthorizationRequest` are different types; o
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from idp.parameters import Parameters
 from trust_lists.vocabulary import AssuranceLevel, Region
@@ -17,6 +18,10 @@ class UnverifiedRequest:
     """What arrived at `/authorize`, decoded and not believed."""
 
     parameters: Parameters
+    signed: bool = False
+    """The parameters come from a verified request object (RFC 9101)."""
+    pushed: bool = False
+    """They came by `/par`, from the authenticated relying party (RFC 9126)."""
 
     def get(self, name: str) -> str | None:
         """Return a parameter's value, or None when absent."""
@@ -31,12 +36,14 @@ class VerifiedClaimsRequest:
     """`id_token` or `userinfo`."""
     trust_frameworks: tuple[str, ...] = ()
     """Acceptable values; empty = any."""
-    assurance_levels: tuple[str, ...] = ()
     max_age_s: int | None = None
-    evidence_types: tuple[str, ...] = ()
-    """Every type that must be present in the evidence."""
+    """How old the verification may be."""
     claims: tuple[str, ...] = ()
     essential: tuple[str, ...] = ()
+    verification: dict[str, object] = field(default_factory=dict)
+    """What is asked of the verification, as it came; empty = all there is."""
+    wanted: dict[str, object] = field(default_factory=dict)
+    """The conditions on claims, as they came."""
     satisfiable: bool = True
     """False when the request constrains something that we never deliver: it is then omitted, as the standard wants."""
 
@@ -51,6 +58,31 @@ class ClaimsRequest:
     verified: tuple[VerifiedClaimsRequest, ...] = ()
     acr_values: tuple[str, ...] = ()
     acr_essential: bool = False
+    subject: str | None = None
+    """The `sub` that must be the answer's (Core cl. 5.5.1), as this relying party knows it."""
+
+
+class Target(StrEnum):
+    """Where the outcome of a login goes."""
+
+    PORTAL = "portal"
+    """Back through the browser to the relying party's redirect URI."""
+    DEVICE = "device"
+    """To a device that polls (RFC 8628); the browser sees a closing page."""
+    BACKCHANNEL = "backchannel"
+    """To a portal's backend that polls (OpenID Connect CIBA); the browser sees a closing page."""
+    ACCOUNT = "account"
+    """Nowhere: the person opens their own account page."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentToSign:
+    """One `sign_document` element of `authorization_details` (RFC 9396 cl. 2): one named document, and no other."""
+
+    label: str
+    """The document's name, as the person reads it on the consent page."""
+    digest: str
+    """SHA-256 of the document's bytes, base64url without padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +91,7 @@ class AuthorizationRequest:
 
     client_id: str
     redirect_uri: str
+    """Empty when the outcome does not go through the browser."""
     scope: tuple[str, ...]
     code_challenge: str
     state: str | None = None
@@ -73,11 +106,31 @@ class AuthorizationRequest:
     connector: str | None = None
     hinted_subject: str | None = None
     """`sub` of a verified `id_token_hint`."""
+    response_mode: str = "query"
+    """`query`, or `jwt` for a signed response (JARM)."""
+    resources: tuple[str, ...] = ()
+    """RFC 8707: the APIs that the access token is for; empty = the default one."""
+    documents: tuple[DocumentToSign, ...] = ()
+    """RFC 9396: what may be signed; empty = nothing is named."""
+    dpop_jkt: str | None = None
+    """RFC 9449 cl. 10: the key that must redeem the code."""
+    pushed: str | None = None
+    """RFC 9126: the store's key of the pushed request that this login spends."""
+    target: Target = Target.PORTAL
+    decoupled: str | None = None
+    """The device's or back-channel request that this login answers."""
+    binding_message: str = ""
+    """What the person compares with the other screen (CIBA cl. 7.1; the user code of RFC 8628)."""
 
     @property
     def minimum_level(self) -> AssuranceLevel | None:
         """The lowest level that the portal takes."""
         return min(self.wanted_levels, default=None, key=lambda level: level.value)
+
+    def told_level(self, reached: AssuranceLevel) -> AssuranceLevel:
+        """Return the level that the answer names: of an essential `acr` one that was asked for (Core cl. 5.5.1.1), never a higher one."""
+        asked = [level for level in self.wanted_levels if level <= reached] if self.claims.acr_essential else []
+        return max(asked, default=reached, key=lambda level: level.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +162,7 @@ class SignIn:
     """A sign-in session: who signed in upstream, how, and when."""
 
     session: str
-    """Public id of the session (opaque); the cookie's secret is another value."""
+    """Public id of the session: the hash of the cookie's secret, which nobody can turn back."""
     person: str
     connector: str
     region: Region
@@ -121,6 +174,8 @@ class SignIn:
     expires_at: datetime
     signer: str | None = None
     permit: PermitEvidence | None = None
+    replaced: tuple[str, ...] = ()
+    """Earlier sessions of the same person in this browser: what they gave still stands, and ends with this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,33 +262,88 @@ class ConsentRecord:
     locale: str
     given_at: datetime
     expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeConditions:
+    """Under which conditions a one-time code is redeemed; the code itself is only ever stored hashed."""
+
+    redirect_uri: str
+    code_challenge: str
+    nonce: str | None
+    expires_at: datetime
+    dpop_jkt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What was granted to a relying party by one login."""
+    """What was granted to a relying party by one login, or to the relying party itself (client credentials)."""
 
     id: str
     client_id: str
     person: str
+    """Empty for a grant to the relying party itself."""
     session: str
+    """The sign-in session; empty when there is none."""
     correlation: str
     subject: str
-    """The pairwise subject."""
+    """The pairwise subject; of a grant to the relying party itself its client_id (RFC 9068 cl. 2.2)."""
     scope: tuple[str, ...]
     created_at: datetime
     expires_at: datetime
     id_token_claims: dict[str, object]
     userinfo_claims: dict[str, object]
+    offline: bool = False
+    """Outlives the sign-in session (`offline_access`, OpenID Connect Core cl. 11)."""
+    refreshable: bool = False
+    resources: tuple[str, ...] = ()
+    documents: tuple[DocumentToSign, ...] = ()
+    conditions: CodeConditions | None = None
+    """Set when the grant waits behind an authorization code."""
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationCode:
-    """A one-time code's conditions; the code itself is only ever stored hashed."""
+class DecoupledRequest:
+    """A request whose person is at another device: RFC 8628 device authorization, or CIBA."""
 
-    grant: str
+    id: str
+    request: AuthorizationRequest
+    created_at: datetime
+    expires_at: datetime
+    interval_s: int
+    user_code: str = ""
+    """What the person types (device); empty for CIBA."""
+    person: str = ""
+    """Who must answer (CIBA); empty when whoever holds the code may (device)."""
+    dpop_jkt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOverview:
+    """One of a person's sign-in sessions, as the account page lists it."""
+
+    sign_in: SignIn
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutNotice:
+    """One relying party that must hear of the end of a session (OpenID Connect Back-Channel Logout 1.0 cl. 2.5)."""
+
+    id: str
     client_id: str
-    redirect_uri: str
-    code_challenge: str
-    nonce: str | None
+    uri: str
+    subject: str
+    sid: str
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InitialAccessToken:
+    """What lets a stranger register a relying party (RFC 7591 cl. 3): so many times, until then."""
+
+    id: str
+    note: str
+    uses_left: int
     expires_at: datetime

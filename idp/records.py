@@ -1,77 +1,43 @@
 """Frozen values to JSON and back, by their own type hints.
 
-Owns:    the codec that the stores use for sealed payloads. Leaves sealing and SQL to the stores.
-Rules:   strict on the way back: a missing or wrongly typed member is an error, never a default that nobody wrote.
+Owns:    the codec that the stores use for sealed payloads (msgspec's, which knows dataclasses, enums, times and tuples).
+Leaves:  sealing and SQL to the stores.
+Rules:   1 strict on the way back: a missing or wrongly typed member is an error; a member that a later version added has its default
+         2 a time written as seconds since the epoch (version 0.1's first form) is still read
 """
 
-import dataclasses
-import json
-import types
-from datetime import UTC, datetime
-from enum import Enum
-from functools import lru_cache
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
+
+import msgspec
 
 T = TypeVar("T")
+_ENCODER = msgspec.json.Encoder()
 
 
 def dump_record(value: object) -> bytes:
     """Serialise a frozen dataclass to compact JSON."""
-    return json.dumps(_plain(value), separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(value)
 
 
-def load_record(kind: type[T], raw: bytes) -> T:
+def load_record(kind: type[T], raw: bytes | str) -> T:
     """Rebuild a value of `kind`.
 
     Raises:
         ValueError: the bytes are not the record of such a value.
     """
     try:
-        value: T = _typed(kind, json.loads(raw))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        value: T = _decoder(kind).decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(f"not a record of {kind.__name__}") from error
     return value
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - JSON
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(getattr(value, name)) for name in _members(type(value))}
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return value.timestamp()
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
+_DECODERS: dict[type, msgspec.json.Decoder[Any]] = {}
+"""One for each kind of record; there are a dozen."""
 
 
-@lru_cache(maxsize=64)
-def _members(kind: type) -> dict[str, Any]:
-    return get_type_hints(kind)
-
-
-def _typed(kind: Any, value: Any) -> Any:  # noqa: ANN401 - JSON by type hint
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        return _typed(next(arm for arm in get_args(kind) if arm is not type(None)), value)
-    if origin is tuple:
-        return tuple(_typed(get_args(kind)[0], item) for item in value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise TypeError("not an object")
-        return value
-    return _plain_to(kind, value)
-
-
-def _plain_to(kind: Any, value: Any) -> Any:  # noqa: ANN401 - JSON by type hint
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return kind(**{name: _typed(hint, value[name]) for name, hint in _members(kind).items()})
-    if kind is datetime:
-        return datetime.fromtimestamp(value, UTC)
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return kind(value)
-    if not isinstance(value, kind):
-        raise TypeError(f"{value!r} is not {kind}")
-    return value
+def _decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    known = _DECODERS.get(kind)
+    if known is None:
+        known = _DECODERS[kind] = msgspec.json.Decoder(kind, strict=False)
+    return known

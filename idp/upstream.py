@@ -117,6 +117,10 @@ class Connector(Protocol):
         """
         ...
 
+    def logout_url(self, *, return_to: str) -> str | None:
+        """Return where a browser ends its session at this provider and comes back from; None when there is no such place."""
+        ...
+
     def routes(self) -> Sequence[BaseRoute]:
         """Return the server-to-server callbacks of this wire, for example `POST /callback/iam_smart/profile`."""
         ...

@@ -16,13 +16,15 @@ from starlette.responses import Response
 
 from idp.browser import Visit, choose_locale, redirect
 from idp.errors import LoginNotYours, LoginStepRepeated, UpstreamError, UpstreamTimedOut
-from idp.grants import hash_token
+from idp.hashes import hash_token
 from idp.identity import sign_in_of
 from idp.login import Login, WaitUpstream, with_notice
 from idp.login_desk import LoginDesk
-from idp.login_pages import NOTICES, OTHER_NOTICE, choice_rows
+from idp.login_pages import ANOTHER_PERSON, NOTICES, OTHER_NOTICE, choice_rows
 from idp.model import UpstreamAttempt
 from idp.oauth_responses import status_of
+from idp.session_ending import end_session
+from idp.store import LoadedLogin
 from idp.upstream import PendingAssertion, UpstreamAssertion
 
 WAIT_REFRESH_S = 2
@@ -37,13 +39,19 @@ async def show_choice(desk: LoginDesk, visit: Visit, login: Login, *, status: in
     """Show the identity providers."""
     if not visit.stored:
         login = await desk.keep(visit, login, login.transaction)
-    notice = login.transaction.notice
+    notice = login.transaction.notice or (ANOTHER_PERSON if _is_another(login) else None)
     context = {
         "rows": choice_rows(desk.deps.connectors),
         "notice": None if notice is None else NOTICES.get(notice, OTHER_NOTICE),
         "notice_code": notice,
     }
     return desk.page(visit, login, "idp_choose.html", context, status=status)
+
+
+def _is_another(login: Login) -> bool:
+    """Tell whether somebody signed in for this very login, and it is not the person whom the portal named."""
+    sign_in = login.sign_in
+    return sign_in is not None and sign_in.session == login.transaction.session and not login.hinted_person
 
 
 async def go_upstream(desk: LoginDesk, visit: Visit, login: Login, connector: str) -> Outcome:
@@ -102,33 +110,35 @@ async def wait_upstream(desk: LoginDesk, visit: Visit, login: Login, step: WaitU
 async def _sign_in(desk: LoginDesk, visit: Visit, login: Login, assertion: UpstreamAssertion) -> Login:
     """Recognise the person and start their session."""
     store, lifetime = desk.deps.store, desk.deps.config.session_lifetime
-    sign_in = sign_in_of(
-        assertion, session=secrets.token_urlsafe(16), person=secrets.token_urlsafe(16), lifetime=lifetime, at=visit.at
-    )
     secret, replaced = secrets.token_urlsafe(32), visit.session_hash
+    # the session is named by the hash of its secret: one value to find it by and to speak of it
+    sign_in = sign_in_of(
+        assertion, session=hash_token(secret), person=secrets.token_urlsafe(16), lifetime=lifetime, at=visit.at
+    )
+    transaction = replace(login.transaction, attempt=None, notice=None, session=sign_in.session)
     kept = await store.commit_sign_in(
-        replace(login.transaction, attempt=None, notice=None, session=sign_in.session),
+        transaction,
         assertion,
         sign_in,
         handle_hash=visit.handle_hash,
-        session_hash=hash_token(secret),
         replaces_session=replaced,
     )
     if kept is None:
         raise LoginStepRepeated
     visit.session, visit.new_session = secret, True
+    if kept.displaced is not None:  # another person was signed in at this browser: their portals hear that it is over
+        await end_session(desk.deps, kept.displaced, by="displaced", at=visit.at)
+    signed_in = kept.sign_in
     await desk.record(
         login,
         "login.signed_in",
-        connector=kept.connector,
-        account_level=kept.account_level,
-        method=kept.session_method,
+        connector=signed_in.connector,
+        account_level=signed_in.account_level,
+        method=signed_in.session_method,
     )
-    # Loaded again: an earlier consent of this very person may serve.
-    reloaded = await desk.load(visit)
-    if reloaded is None:
-        raise LoginStepRepeated
-    return reloaded
+    advanced = replace(transaction, version=transaction.version + 1)
+    judged = desk.judgeable(LoadedLogin(advanced, login.relying_party, signed_in, kept.earlier_consent))
+    return replace(judged, identity=kept.identity)
 
 
 async def _refused(desk: LoginDesk, visit: Visit, login: Login, connector: str, error: UpstreamError) -> Response:

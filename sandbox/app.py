@@ -19,6 +19,7 @@ from sandbox.config_routes import build_config_routes
 from sandbox.foreign_signer import build_foreign_signer_routes
 from sandbox.holders import CitizenKeys, build_holder_routes
 from sandbox.iam_smart import IamSmartSimulator, build_iam_smart_routes
+from sandbox.notices import SECRET_FILE, NoticeBoard
 from sandbox.operators import Operators
 from sandbox.operators_routes import build_operator_routes
 from sandbox.permit_authority import PermitAuthoritySimulator, build_permit_authority_routes
@@ -32,6 +33,8 @@ from trust_lists.clock import Clock, utc_now
 
 SIMULATED = (
     ("/portal", "Sample portal", "A bank in Guangdong: the relying party of the errand. Start here."),
+    ("/kiosk", "Kiosk", "The bank's terminal without a keyboard: a QR code, and your own phone (device grant)."),
+    ("/phone", "Notices", "What the operator's gateway pushes to people's phones when a portal asks them to confirm."),
     ("/personas", "Personas", "Who can sign in, and what is printed on their permits."),
     (
         "/iam-smart/phone",
@@ -70,8 +73,9 @@ def create_sandbox(data: Path, *, base_url: str, service_url: str, models: Path,
     iam_smart = IamSmartSimulator(folder / "iam-smart", base_url, clock, state, keys)
     authority = PermitAuthoritySimulator(folder / "permit-authority", models, clock)
     portal = Portal(folder / "portal", service_url, base_url, clock)
+    notices = NoticeBoard(folder / "onboarding" / SECRET_FILE, clock, service_url=service_url)
     return Starlette(
-        routes=_routes(state, pki, keys, operators, iam_smart, authority, portal, clock),
+        routes=[*_routes(state, pki, keys, operators, iam_smart, authority, portal, clock), *notices.routes()],
         lifespan=_lifespan(iam_smart, authority, portal),
     )
 

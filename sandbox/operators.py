@@ -22,6 +22,7 @@ from trust_lists.clock import Clock
 from trust_lists.config import PublicationPolicy
 from trust_lists.drafting import repeal_agreement, set_status
 from trust_lists.errors import DraftRefused
+from trust_lists.list_log import Notary, log_keys
 from trust_lists.model import ServiceStatus
 from trust_lists.publication import (
     Draft,
@@ -41,8 +42,11 @@ from trust_lists.publication import (
 from trust_lists.repository import Officer, Roster, add_signature
 from trust_lists.signers import generate_key, public_key, public_pem, read_private_key, write_private_key
 from trust_lists.snapshot import Snapshot
-from trust_lists.store import is_published, read_bundle, write_atomically, write_bundle
+from trust_lists.store import is_published, read_bundle, read_log, write_atomically, write_bundle
 from trust_lists.vocabulary import Region
+from trust_lists.xml_export import LISTS, xml_name
+from trust_lists.xml_publication import export_all
+from trust_lists.xml_signature import XmlSigner, load_xml_key, read_xml_certificate, self_made
 
 FAULTS = ("expired", "rolled_back", "one_region")
 """`expired`: properly signed, past its expiry. `rolled_back`: the oldest version again. `one_region`: the joint part signed by one."""
@@ -62,15 +66,18 @@ class Operators:
         self._lock = threading.RLock()
         self._signers = {region: self._key(f"{region.value}-officer") for region in Region}
         self._online = self._key("online")
+        self._notary = self._open_log()
         self._roster = Roster(
             tuple(
                 Officer(region, f"{region.value}-officer", public_key(public_pem(signer), region, "officer"))
                 for region, signer in self._signers.items()
             ),
             public_key(public_pem(self._online)),
+            log=self._notary.keys,
         )
         self._root = self._root_ceremony()
         self._published = self._load()
+        self._begin_log()
         self.fault: str | None = None
 
     def trusted_root(self) -> bytes:
@@ -132,7 +139,8 @@ class Operators:
     def refresh_timestamp(self) -> Snapshot:
         """Vouch anew that there is nothing newer."""
         with self._lock:
-            self._write(refresh_timestamp(self._current(), self._online, self._clock(), self._policy))
+            current, at = self._current(), self._clock()
+            self._write(refresh_timestamp(current, self._online, at, self._policy, log=self._notary))
             return self._current().snapshot
 
     def keep_fresh(self) -> None:
@@ -165,6 +173,29 @@ class Operators:
             )
             self.fault = name
 
+    # --- XML -----------------------------------------------------------------------------------------------------------
+
+    def export_xml(self, base_url: str) -> None:
+        """Write the four XML exports of the current version beside it, where they are not there yet."""
+        with self._lock:
+            snapshot, at = self._current().snapshot, self._clock()
+            if (self.repository / xml_name(snapshot.version, LISTS)).is_file():
+                return
+            signers = {region: self._xml_signer(region.value, at) for region in Region}
+            for name, data in export_all(snapshot, signers, self._xml_signer(LISTS, at), base_url, at).items():
+                write_atomically(self.repository / name, data)
+
+    def _xml_signer(self, name: str, at: datetime) -> XmlSigner:
+        """Return the key and certificate of a region's XML lists."""
+        path = self._directory / "keys" / f"{name}-xml.pem"
+        if not path.exists():
+            write_private_key(path, generate_key("p256"), None)  # a sandbox key: it protects nothing real
+        key, beside = load_xml_key(path.read_bytes(), None), path.with_suffix(".crt")
+        if not beside.exists():
+            made = self_made(key, f"Scheme operator {name} (simulated)", "XX", at)
+            write_atomically(beside, made.der)
+        return XmlSigner(key, read_xml_certificate(beside.read_bytes()))
+
     def _expire(self, current: Published, scratch: Path) -> None:
         """Sign the next version as always, but so that its life is over."""
         past = self._clock() - self._policy.snapshot_lifetime - timedelta(seconds=1)
@@ -191,6 +222,27 @@ class Operators:
             write_private_key(path, generate_key(), None)  # a sandbox key: it protects nothing real
         return read_private_key(path, None)
 
+    def _open_log(self) -> Notary:
+        """Open the transparency log as it was published, with the three regions' witnesses."""
+        log_signer = self._key("log")
+        witnesses = {region: self._key(f"{region.value}-witness") for region in Region}
+        return Notary(log_keys(log_signer, witnesses), log_signer, witnesses, *read_log(self.repository))
+
+    def _begin_log(self) -> None:
+        """Give a list from before there was a log its log: a new root names it, and the same content becomes its first leaf."""
+        published = self._published
+        if published is None or published.snapshot.envelope.logged is not None:
+            return
+        at = self._clock()
+        root = stage_root(self._roster, published.root, at, self._policy)
+        for region in _FIRST_SIGNERS:
+            root = add_signature(root, self._signers[region])
+        self._write(
+            assemble(
+                _NOTHING, published, published.root, self._online, at, self._policy, log=self._notary, new_roots=(root,)
+            )
+        )
+
     def _root_ceremony(self) -> bytes:
         path = self._directory / "root.json"
         if not path.exists():
@@ -215,12 +267,13 @@ class Operators:
         for role in roles_touched(staged):
             for region in _FIRST_SIGNERS if role == "targets" else (Region(role),):
                 staged = sign_role(staged, role, self._signers[region], allowed_signers(role, self._roster))
-        self._write(assemble(staged, self._published, self._root, self._online, at, self._policy))
+        root = self._published.root if self._published else self._root
+        self._write(assemble(staged, self._published, root, self._online, at, self._policy, log=self._notary))
         return self._current().snapshot
 
     def _write(self, published: Published) -> None:
-        write_atomically(self.repository / metadata_name("root", 1), self._root)
-        write_bundle(self.repository, published.bundle)
+        write_atomically(self.repository / metadata_name("root", 1), self._root)  # the one that readers pin
+        write_bundle(self.repository, published.bundle, log_files=self._notary.log.files(self._notary.note))
         number = len(list(self._history().iterdir())) + 1
         write_atomically(self._history() / f"{number}.timestamp.json", published.bundle.timestamp)
         self._published = published

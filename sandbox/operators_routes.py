@@ -19,11 +19,15 @@ from sandbox.operators import FAULTS, Operators
 from sandbox.operators_scheme import ServiceDraft
 from trust_lists.bundle import TIMESTAMP_NAME
 from trust_lists.errors import TrustListError
+from trust_lists.log_tiles import CHECKPOINT_NAME
 from trust_lists.snapshot import Snapshot
 
 _LAYOUT = re.compile(
     r"metadata/(?:[0-9]{1,10}\.)?[a-z]{2,9}\.json|targets/(?:(?:hk|mo|gd)/)?[0-9a-f]{64}\.[a-z]{4,8}\.json"
+    r"|log/checkpoint|log/[0-9]{1,10}\.tlog-proof|log/tile/(?:[0-5]|entries)/(?:x[0-9]{3}/)*[0-9]{3}(?:\.p/[0-9]{1,3})?"
+    r"|xml/[0-9]{1,10}\.(?:hk|mo|gd|lists)\.xml"
 )
+_MEDIA_TYPES = {".json": "application/json", ".xml": "application/vnd.etsi.tsl+xml"}
 _MAX_BODY_BYTES = 1024
 
 
@@ -39,16 +43,19 @@ def build_operator_routes(operators: Operators, services: Callable[[], Sequence[
         name = request.path_params["path"]
         if name == TIMESTAMP_NAME and operators.fault is None:
             await run_in_threadpool(operators.keep_fresh)
+        if name.startswith("xml/") and operators.snapshot is not None:
+            base = str(request.base_url).rstrip("/") + "/trust-list"
+            await run_in_threadpool(operators.export_xml, base)
         path = operators.served / name
         if _LAYOUT.fullmatch(name) is None or not path.is_file():
             return JSONResponse({"code": "not_found", "detail": "no such file of the list"}, 404)
         data = await run_in_threadpool(path.read_bytes)
         etag = f'"{hashlib.sha256(data).hexdigest()}"'
-        caching = "no-cache" if name == TIMESTAMP_NAME else "public, max-age=31536000, immutable"
+        caching = "no-cache" if name in (TIMESTAMP_NAME, CHECKPOINT_NAME) else "public, max-age=31536000, immutable"
         headers = {"ETag": etag, "Cache-Control": caching}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
-        return Response(data, media_type="application/json", headers=headers)
+        return Response(data, media_type=_MEDIA_TYPES.get(path.suffix, "text/plain"), headers=headers)
 
     async def show(_: Request) -> Response:
         return JSONResponse(describe(operators))

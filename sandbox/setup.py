@@ -9,6 +9,7 @@ Rules:   1 a data folder made by a newer program, for another sandbox address, o
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -23,15 +24,16 @@ from sandbox.errand.context import Addresses
 from sandbox.errors import SandboxRefused
 from sandbox.iam_smart import provision
 from sandbox.launcher import Processes
+from sandbox.notices import SECRET_FILE
 from sandbox.operators import Operators
 from sandbox.permit_authority import provision_authority
 from sandbox.pki import build_pki
 from sandbox.portal import CLIENT_ID, Portal
-from service.database import check_schema, upgrade_schema
+from service.data_folder import check_databases, upgrade_databases
 from service.errors import DataFolderRefused, ServiceUnavailable
 from service.instance_lock import InstanceLock
 from service.server import listen
-from service.settings import default_models_folder
+from service.settings import default_models_folder, load_settings
 from trust_lists.clock import utc_now
 
 DATA_VERSION = 1
@@ -99,6 +101,8 @@ def prepare(data: Path, addresses: Addresses, *, at: datetime) -> Path:
     )
     _write(onboarding / "iam-smart.json", client.to_json())
     authority = provision_authority(folder / "permit-authority")
+    if not (onboarding / SECRET_FILE).exists():
+        _write(onboarding / SECRET_FILE, secrets.token_urlsafe(32).encode())
     config = _write_config(data, addresses, authority.client_id)
     _prepare_database(data)
     _register_portal(data, config, addresses)
@@ -148,11 +152,11 @@ def _check_folder(data: Path, addresses: Addresses) -> None:
 
 
 def _prepare_database(data: Path) -> None:
-    path = data / "service" / "service.db"
+    settings = load_settings(environment={"GBA_TRUST_MODE": "demo", "GBA_TRUST_DATA": str(data / "service")})
     try:
-        check_schema(path)
+        check_databases(settings)
     except DataFolderRefused:
-        upgrade_schema(path)
+        upgrade_databases(settings)
 
 
 def _write_config(data: Path, addresses: Addresses, authority_client: str) -> Path:
@@ -174,6 +178,8 @@ def _write_config(data: Path, addresses: Addresses, authority_client: str) -> Pa
         "GBA_TRUST_PERMIT_AUTHORITY_KEY_FILE": str(authority / "client.key"),
         "GBA_TRUST_PERMIT_AUTHORITY_PUBLIC_KEY_FILE": str(authority / "authority.pub"),
         "GBA_TRUST_PERMIT_AUTHORITY_CLIENT_ID": authority_client,
+        "GBA_TRUST_NOTIFIER_URL": f"{addresses.sandbox}/notices",
+        "GBA_TRUST_NOTIFIER_SECRET_FILE": str(onboarding / SECRET_FILE),
     }
     lines = ["# Written by the demonstration: what its simulated partners would have handed over.\n"]
     lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in members.items()]

@@ -9,42 +9,47 @@ Rules:   1 a part is handed what it consumes as its own Protocols say; no part f
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from idp.app_routes import build_routes as build_idp_routes
 from idp.authorisations import IdpAuthorisations
-from idp.config import IdpConfig, RateLimit
 from idp.connectors.iam_smart.config import IamSmartConfig, parse_credentials
 from idp.connectors.iam_smart.connector import IamSmartConnector
 from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
 from idp.deps import IdpDeps
-from idp.sqlite_store import SqliteStore as IdpSqliteStore
+from idp.logout_delivery import deliver_forever
+from idp.stores.sql_store import SqlStore
 from idp.upstream import Connector
+from service.audited_answers import AuditedAnswers
+from service.door_table import DoorTable
 from service.error_pages import build_error_handler
 from service.errors import SettingsRefused
 from service.foundation import PACKAGES, ROOT, Foundation, build_foundation
 from service.health import Check, health_routes
 from service.management import build_management
+from service.notifier import HttpNotifier
 from service.page_renderer import static_routes
 from service.problem_details import DOMAIN_ERRORS
+from service.provider_settings import build_idp_config
 from service.settings import Mode, Settings
 from service.signing_part import SigningPart, build_signing_part
 from service.telemetry import RequestTelemetry, set_up_logging
 from trust_lists.clock import Clock, utc_now
 from trust_lists.errors import TrustListError
 from trust_lists.model import ServiceType
+from trust_lists.page_routes import build_page_routes as build_trust_list_pages
 from trust_lists.routes import build_routes as build_trust_list_routes
 
 if TYPE_CHECKING:
     from service.permit_part import PermitPart
 
 
-def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now) -> tuple[Starlette, Starlette]:
+def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now) -> tuple[ASGIApp, Starlette]:
     """Build the public application and the operators' one.
 
     Raises:
@@ -57,6 +62,7 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
     permit = _permit_part(base) if "liveness" in parts else None
     connectors, iam_smart = _connectors(base) if "idp" in parts else ({}, None)
     idp = _idp_deps(base, connectors, permit) if "idp" in parts else None
+    idp_routes = [] if idp is None else build_idp_routes(idp)
     authorisations = None if idp is None else IdpAuthorisations(idp)
     signing = (
         build_signing_part(base, authorisations, iam_smart, lambda: _ca_certificates(base))
@@ -68,16 +74,16 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
-        lifespan=_lifespan(base, permit, signing),
+        lifespan=_lifespan(base, permit, signing, idp),
         routes=[
             *health_routes(_readiness(base)),
             *static_routes({name: ROOT / name for name in PACKAGES}),
             *(
                 []
                 if base.trust_list is None or "trust-lists" not in parts
-                else build_trust_list_routes(base.trust_list)
+                else [*build_trust_list_routes(base.trust_list), *build_trust_list_pages(base.trust_list, base.render)]
             ),
-            *([] if idp is None else build_idp_routes(idp)),
+            *idp_routes,
         ],
     )
     for part in (permit, signing):
@@ -86,8 +92,9 @@ def create_app(settings: Settings, parts: frozenset[str], clock: Clock = utc_now
     handler = build_error_handler(base.render)
     for error in (*DOMAIN_ERRORS, HTTPException, Exception):
         app.add_exception_handler(error, handler)
-    app.add_middleware(RequestTelemetry, metrics=base.metrics)
-    return app, build_management(base.metrics, base.audit)
+    doors = DoorTable(app, routes=idp_routes, on_error=handler, expansions={"connector": tuple(connectors)})
+    public = RequestTelemetry(AuditedAnswers(doors, append=base.audit.append), metrics=base.metrics)
+    return public, build_management(base.metrics, base.audit)
 
 
 def check_parts(settings: Settings, parts: frozenset[str]) -> None:
@@ -140,8 +147,13 @@ def _connectors(base: Foundation) -> tuple[Mapping[str, Connector], IamSmartConn
 def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "PermitPart | None") -> IdpDeps:
     settings = base.settings
     return IdpDeps(
-        config=_idp_config(settings),
-        store=IdpSqliteStore(base.database, base.cipher),
+        config=build_idp_config(
+            settings.provider,
+            issuer=settings.issuer,
+            demo=settings.mode is Mode.DEMO,
+            rate_limits=settings.rate_limits,
+        ),
+        store=SqlStore(base.provider_database, base.cipher),
         connectors=connectors,
         permit_checks=None if permit is None else permit.checks,
         permit_keys=None if permit is None else base.keys("attestation"),
@@ -150,14 +162,22 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
         audit=base.audit,
         clock=base.clock,
         render=base.render,
+        http=base.http,
+        notifier=_notifier(base),
     )
 
 
-def _idp_config(settings: Settings) -> IdpConfig:
-    config = IdpConfig(issuer=settings.issuer, loopback_http=settings.mode is Mode.DEMO)
-    if settings.rate_limits:
-        return config
-    return replace(config, address_limit=RateLimit(0, 0), client_limit=RateLimit(0, 0))
+def _notifier(base: Foundation) -> HttpNotifier | None:
+    settings = base.settings.notifier
+    if settings is None:
+        return None
+    try:
+        secret = settings.secret_file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsRefused("GBA_TRUST_NOTIFIER_SECRET_FILE cannot be read") from error
+    if not 16 <= len(secret) <= 512 or not secret.isprintable() or " " in secret:
+        raise SettingsRefused("GBA_TRUST_NOTIFIER_SECRET_FILE must hold one word of 16 to 512 characters")
+    return HttpNotifier(settings.url, secret, base.http, base.audit)
 
 
 def _ca_certificates(base: Foundation) -> list[bytes]:
@@ -195,12 +215,13 @@ def _readiness(base: Foundation) -> dict[str, Check]:
     return {"trust_list": trust_list}
 
 
-def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPart | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - starlette's own type
+def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPart | None, idp: IdpDeps | None):  # type: ignore[no-untyped-def]  # noqa: ANN202 - starlette's own type
     @asynccontextmanager
     async def run(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            stack.callback(base.audit_database.close)
             stack.callback(base.database.close)
+            stack.push_async_callback(base.provider_database.close)
+            await base.provider_database.start()
             await base.audit.start()
             stack.push_async_callback(base.audit.stop)
             stack.push_async_callback(base.http.aclose)
@@ -209,6 +230,9 @@ def _lifespan(base: Foundation, permit: "PermitPart | None", signing: SigningPar
                 await base.trust_list.load()
                 refreshing = asyncio.create_task(base.trust_list.keep_refreshing(), name="trust-list")
                 stack.push_async_callback(_end, refreshing)
+            if idp is not None:
+                delivering = asyncio.create_task(deliver_forever(idp), name="logout-delivery")
+                stack.push_async_callback(_end, delivering)
             for part in (permit, signing):
                 if part is not None:
                     await stack.enter_async_context(part.running())

@@ -25,6 +25,10 @@ GENESIS = "0" * 64
 CHECKPOINT_TYPE = "gba-trust-audit-checkpoint+jws"
 MAX_DETAIL_BYTES = 4096
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_quote = json.encoder.encode_basestring
+"""A string as JSON, by the same rule as `_encode`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -42,7 +46,17 @@ class Entry:
 
     def as_json(self) -> dict[str, object]:
         """Return the exported form: every member that is hashed, and the hash."""
-        return {**_hashed_members(self), "hash": self.hash, "at": _instant(self.at_us).isoformat()}
+        return {
+            "seq": self.seq,
+            "at_us": self.at_us,
+            "event": self.event,
+            "outcome": self.outcome,
+            "correlation": self.correlation,
+            "detail": dict(self.detail),
+            "prev": self.prev,
+            "hash": self.hash,
+            "at": _instant(self.at_us).isoformat(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +86,37 @@ def link(
     Raises:
         ValueError: the detail is larger than an audit event may be.
     """
-    at_us = int(at.timestamp() * 1_000_000)
-    unsealed = Entry(head.seq + 1, at_us, event, outcome, correlation, dict(detail), head.hash, "")
-    if len(canonical(unsealed.detail)) > MAX_DETAIL_BYTES:
+    at_us = microseconds(at)
+    digest = entry_hash(head.seq + 1, at_us, event, outcome, correlation, canonical_detail(detail), head.hash)
+    return Entry(head.seq + 1, at_us, event, outcome, correlation, dict(detail), head.hash, digest)
+
+
+def canonical_detail(detail: Mapping[str, AuditValue]) -> str:
+    """Return the canonical JSON of an event's detail.
+
+    Raises:
+        ValueError: it is larger than an audit event may be.
+    """
+    if not detail:
+        return "{}"
+    text = _encode(detail)
+    if len(text) > MAX_DETAIL_BYTES or len(text.encode()) > MAX_DETAIL_BYTES:
         raise ValueError("audit detail too large")
-    return Entry(
-        unsealed.seq, at_us, event, outcome, correlation, unsealed.detail, head.hash, _digest(_hashed_members(unsealed))
+    return text
+
+
+def entry_hash(seq: int, at_us: int, event: str, outcome: str, correlation: str, detail: str, prev: str) -> str:
+    """Return the hash of an entry whose detail is canonical JSON already: SHA-256 over the whole object's canonical JSON, in hex."""
+    text = (
+        f'{{"at_us":{at_us},"correlation":{_quote(correlation)},"detail":{detail},"event":{_quote(event)},'
+        f'"outcome":{_quote(outcome)},"prev":{_quote(prev)},"seq":{seq}}}'
     )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def microseconds(at: datetime) -> int:
+    """Return an instant as Unix time in microseconds."""
+    return int(at.timestamp() * 1_000_000)
 
 
 def verify_chain(entries: Iterable[Entry], *, after: Head = EMPTY) -> Iterable[Head]:
@@ -93,7 +131,9 @@ def verify_chain(entries: Iterable[Entry], *, after: Head = EMPTY) -> Iterable[H
             raise AuditBroken(f"entry {entry.seq} does not follow entry {head.seq}")
         if entry.prev != head.hash:
             raise AuditBroken(f"entry {entry.seq} does not name the entry before it")
-        if _digest(_hashed_members(entry)) != entry.hash:
+        detail = _encode(entry.detail)
+        at = (entry.seq, entry.at_us, entry.event, entry.outcome, entry.correlation, detail, entry.prev)
+        if entry_hash(*at) != entry.hash:
             raise AuditBroken(f"entry {entry.seq} was altered")
         head = Head(entry.seq, entry.hash)
         yield head
@@ -142,23 +182,7 @@ def verify_log(entries: Iterable[Entry], checkpoints: Iterable[Head]) -> Verifie
 
 def canonical(value: Mapping[str, object]) -> bytes:
     """Return the canonical JSON of a flat mapping of scalars (RFC 8785 for our value types)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
-def _hashed_members(entry: Entry) -> dict[str, object]:
-    return {
-        "seq": entry.seq,
-        "at_us": entry.at_us,
-        "event": entry.event,
-        "outcome": entry.outcome,
-        "correlation": entry.correlation,
-        "detail": dict(entry.detail),
-        "prev": entry.prev,
-    }
-
-
-def _digest(members: Mapping[str, object]) -> str:
-    return hashlib.sha256(canonical(members)).hexdigest()
+    return _encode(value).encode()
 
 
 def _instant(at_us: int) -> datetime:

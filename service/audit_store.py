@@ -1,100 +1,101 @@
-"""The audit log in SQL: durable appends in groups, reading in order, checkpoints.
+"""The audit log as the packages and the operators use it: taking events, reading in order, verifying.
 
-Owns:    the tables `audit_entries` and `audit_checkpoints`, and `AuditLog`, which is the `AuditTrail` of all packages.
-Leaves:  hashing and verification to `audit_log`.
-Rules:   1 `record` returns only when its entry is on disk (SQLite synchronous=FULL); entries that wait together share one commit
-         2 a checkpoint is signed every `CHECKPOINT_EVERY` entries and when the service stops
+Owns:    `AuditLog`, which is the `AuditTrail` of all packages, and the reading of the file. Leaves appending to `audit_writer`,
+         hashing and verification to `audit_log`.
+Rules:   1 outside a request `record` and `record_all` return only when their entries are on disk; inside one, its answer waits for that
+         2 an event that cannot be an entry is refused to its maker, before it can spoil a group
 """
 
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from joserfc.jwk import KeySet
 
-from service.audit_log import (
-    EMPTY,
-    Entry,
-    Head,
-    Verified,
-    canonical,
-    link,
-    read_checkpoint,
-    sign_checkpoint,
-    verify_log,
-)
-from service.database import SqliteDatabase
+from service.audit_file import open_read_only
+from service.audit_log import Entry, Head, Verified, canonical_detail, microseconds, read_checkpoint, verify_log
+from service.audit_writer import MAX_GROUP, AuditWriter, UnlinkedEntry
+from service.audited_answers import gathered
 from service.errors import ServiceUnavailable
 from service.key_ring import KeyRing
-from trust_lists.audit_trail import AuditValue
+from trust_lists.audit_trail import AuditEvent, AuditValue
 from trust_lists.clock import Clock
 
-CHECKPOINT_EVERY = 1000
-MAX_QUEUE = 10_000
-MAX_GROUP = 500
-
-
-@dataclass(slots=True)
-class _Waiting:
-    event: str
-    correlation: str
-    outcome: str
-    detail: Mapping[str, AuditValue]
-    done: asyncio.Future[None] = field(repr=False)
+T = TypeVar("T")
 
 
 class AuditLog:
-    """The service's audit trail over one database; `start` before use, `stop` signs a last checkpoint."""
+    """The service's audit trail over its own file; `start` before use, `stop` signs a last checkpoint."""
 
-    def __init__(self, database: SqliteDatabase, keys: KeyRing, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, path: Path, keys: KeyRing, clock: Clock, *, beside: Sequence[Path] = ()) -> None:
+        """Name the file.
+
+        Args:
+            path: the audit file.
+            keys: the ring whose audit key signs checkpoints.
+            clock: the time.
+            beside: databases in WAL mode whose commits are on disk when an event is: an answer never tells of what may be lost.
+        """
+        self._path = path
+        self._beside = tuple(beside)
         self._keys = keys
         self._clock = clock
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(MAX_QUEUE)
-        self._task: asyncio.Task[None] | None = None
+        self._writer: AuditWriter | None = None
 
     async def start(self) -> None:
-        """Start the one task that appends."""
-        self._task = asyncio.create_task(self._append_forever(), name="audit-log")
+        """Start taking events."""
+        self._writer = AuditWriter(
+            self._path, lambda: self._keys.jwt_keys("audit").current(), self._clock, beside=self._beside
+        )
 
     async def stop(self) -> None:
         """Append what waits, sign a checkpoint, stop."""
-        if self._task is None:
-            return
-        await self._queue.join()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
-        await self.checkpoint()
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            await writer.close()
 
     async def record(
         self, event: str, *, correlation: str, outcome: str = "ok", detail: Mapping[str, AuditValue] | None = None
     ) -> None:
-        """Append one event; returns when it is durable (see `trust_lists.audit_trail.AuditTrail`)."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        try:
-            self._queue.put_nowait(_Waiting(event, correlation, outcome, dict(detail or {}), done))
-        except asyncio.QueueFull as error:
-            raise ServiceUnavailable("the audit log does not keep up") from error
-        await done
+        """Append one event; it is durable when this returns, or when the answer of the request that it belongs to leaves."""
+        await self._take([_unlinked(microseconds(self._clock()), event, outcome, correlation, detail)])
+
+    async def record_all(self, events: Sequence[AuditEvent]) -> None:
+        """Append the events of one request, in order, all or none; returns when they are durable.
+
+        Raises:
+            ValueError: more events than one request may have.
+        """
+        if len(events) > MAX_GROUP:
+            raise ValueError("too many audit events at once")
+        if not events:
+            return
+        at_us = microseconds(self._clock())
+        await self._take([_unlinked(at_us, each.event, each.outcome, each.correlation, each.detail) for each in events])
+
+    async def append(self, entries: list[UnlinkedEntry]) -> None:
+        """Append what a request gathered; returns when it is durable.
+
+        Raises:
+            ServiceUnavailable: it cannot be kept.
+        """
+        for start in range(0, len(entries), MAX_GROUP):
+            await self._running().put(entries[start : start + MAX_GROUP])
+
+    async def _take(self, entries: list[UnlinkedEntry]) -> None:
+        """Leave events to the answer of the present request (`audited_answers`); outside one, append them now."""
+        events, writer = gathered.get(), self._running()
+        if events is not None and events.open:
+            events.entries += entries
+        else:
+            await writer.put(entries)
 
     async def checkpoint(self) -> Head:
         """Sign the present head and keep the signature; return the head."""
-        at = self._clock()
-        key = self._keys.jwt_keys("audit").current()
-
-        def write(connection: sqlite3.Connection) -> Head:
-            head = _head(connection)
-            if head != EMPTY:
-                connection.execute(
-                    "INSERT OR IGNORE INTO audit_checkpoints (seq, checkpoint) VALUES (?, ?)",
-                    (head.seq, sign_checkpoint(head, key, at=at)),
-                )
-            return head
-
-        return await self._database.write(write)
+        return await self._running().put(())
 
     async def verify(self) -> Verified:
         """Verify every entry and every checkpoint.
@@ -103,58 +104,39 @@ class AuditLog:
             AuditBroken: naming what is wrong.
         """
         keys = self._keys.jwt_keys("audit").published()
-        return await self._database.read(lambda connection: verify_stored(connection, keys))
+        return await asyncio.to_thread(read_audit_file, self._path, lambda connection: verify_stored(connection, keys))
 
     async def entries(self, *, correlation: str | None = None, after: int = 0, limit: int = 1000) -> list[Entry]:
         """Return entries in order, of one correlation if asked."""
-        return await self._database.read(
-            lambda connection: list(stored_entries(connection, correlation=correlation, after=after, limit=limit))
+        return await asyncio.to_thread(
+            read_audit_file,
+            self._path,
+            lambda connection: list(stored_entries(connection, correlation=correlation, after=after, limit=limit)),
         )
 
-    async def _append_forever(self) -> None:
-        while True:
-            group = [await self._queue.get()]
-            while len(group) < MAX_GROUP and not self._queue.empty():
-                group.append(self._queue.get_nowait())
-            try:
-                last = await self._database.write(lambda connection, group=group: self._append(connection, group))  # type: ignore[misc]  # lambda default
-            except Exception as error:  # noqa: BLE001 - whoever waits must learn it, and the task must live
-                _settle(group, error)
-            else:
-                _settle(group, None)
-                if last // CHECKPOINT_EVERY != (last - len(group)) // CHECKPOINT_EVERY:
-                    await self.checkpoint()
-            finally:
-                for _ in group:
-                    self._queue.task_done()
+    def _running(self) -> AuditWriter:
+        if self._writer is None:
+            raise ServiceUnavailable("the audit log is closed")
+        return self._writer
 
-    def _append(self, connection: sqlite3.Connection, group: list[_Waiting]) -> int:
-        head = _head(connection)
-        for waiting in group:
-            entry = link(
-                head,
-                at=self._clock(),
-                event=waiting.event,
-                outcome=waiting.outcome,
-                correlation=waiting.correlation,
-                detail=waiting.detail,
-            )
-            connection.execute(
-                "INSERT INTO audit_entries (seq, at_us, event, outcome, correlation, detail, prev, hash) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    entry.seq,
-                    entry.at_us,
-                    entry.event,
-                    entry.outcome,
-                    entry.correlation,
-                    canonical(entry.detail).decode(),
-                    entry.prev,
-                    entry.hash,
-                ),
-            )
-            head = Head(entry.seq, entry.hash)
-        return head.seq
+
+def read_audit_file(path: Path, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Run `work` on one consistent state of the stored log; the service may be appending meanwhile.
+
+    Raises:
+        ServiceUnavailable: the file cannot be read.
+    """
+    try:
+        connection = open_read_only(path)
+    except sqlite3.Error as error:
+        raise ServiceUnavailable("the audit log cannot be read now") from error
+    try:
+        connection.execute("BEGIN")
+        return work(connection)
+    except sqlite3.OperationalError as error:
+        raise ServiceUnavailable("the audit log cannot be read now") from error
+    finally:
+        connection.close()
 
 
 def stored_entries(
@@ -179,16 +161,16 @@ def verify_stored(connection: sqlite3.Connection, keys: KeySet) -> Verified:
     return verify_log(stored_entries(connection), checkpoints)
 
 
-def _head(connection: sqlite3.Connection) -> Head:
-    row = connection.execute("SELECT seq, hash FROM audit_entries ORDER BY seq DESC LIMIT 1").fetchone()
-    return EMPTY if row is None else Head(int(row[0]), str(row[1]))
+def _unlinked(
+    at_us: int, event: str, outcome: str, correlation: str, detail: Mapping[str, AuditValue] | None
+) -> UnlinkedEntry:
+    """Return an event as it can be appended.
 
-
-def _settle(group: list[_Waiting], error: Exception | None) -> None:
-    for waiting in group:
-        if waiting.done.done():
-            continue
-        if error is None:
-            waiting.done.set_result(None)
-        else:
-            waiting.done.set_exception(error)
+    Raises:
+        ValueError: too large, or text that is no Unicode.
+    """
+    text = canonical_detail(detail) if detail else "{}"
+    for part in (event, outcome, correlation, text):
+        if not part.isascii():
+            part.encode()
+    return at_us, event, outcome, correlation, text

@@ -1,5 +1,6 @@
 """`gba-trust client …` on the service's own database. Owns the opening of the store; leaves every command to `idp.cli`."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,12 +9,11 @@ from typing import Annotated
 import typer
 
 from idp.cli import build_client_app
-from idp.sqlite_store import SqliteStore
 from idp.store import Store
-from service.database import SqliteDatabase, check_schema
-from service.key_ring import KeyRing, load_key_encryption_key
-from service.settings import Mode, load_settings
-from trust_lists.clock import utc_now
+from idp.stores.sql_store import SqlStore
+from service.data_folder import check_databases, open_key_ring
+from service.provider_database import open_provider_database
+from service.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 _chosen: dict[str, Path | None] = {"config": None}
@@ -23,14 +23,13 @@ _chosen: dict[str, Path | None] = {"config": None}
 async def open_store() -> AsyncIterator[Store]:
     """Open the provider's store of the configured data folder, beside a running service if need be."""
     settings = load_settings(_chosen["config"])
-    check_schema(settings.database_path)
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
-    ring = KeyRing.open(settings.data / "keys", kek, at=utc_now())
-    database = SqliteDatabase(settings.database_path)
+    await asyncio.to_thread(check_databases, settings)
+    ring = open_key_ring(settings)
+    database = open_provider_database(settings)
     try:
-        yield SqliteStore(database, ring.personal_data_cipher())
+        yield SqlStore(database, ring.personal_data_cipher())
     finally:
-        database.close()
+        await database.close()
 
 
 client_app = build_client_app(open_store)
@@ -40,7 +39,7 @@ client_app = build_client_app(open_store)
 def choose(
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with GBA_TRUST_* names.")] = None,
 ) -> None:
-    """Relying parties: add, show, list, update, remove, rotate-secret."""
+    """Relying parties: add, show, list, update, remove, rotate-secret, initial-token."""
     _chosen["config"] = config
 
 

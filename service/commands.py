@@ -1,6 +1,6 @@
-"""The service's own commands: serve, keys, audit, db, doctor.
+"""The service's own commands: serve, audit, db, doctor; `keys` comes from `key_commands`.
 
-Owns:    their options and what they print. Leaves the work to `app`, `key_ring`, `audit_store`, `database`.
+Owns:    their options and what they print. Leaves the work to `app`, `audit_store`, `data_folder`.
 """
 
 import json
@@ -16,16 +16,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from service.audit_store import stored_entries, verify_stored
-from service.database import check_schema, schema_version, upgrade_schema
+from migrations import HEAD
+from service.audit_store import read_audit_file, stored_entries, verify_stored
+from service.data_folder import check_databases, open_key_ring, upgrade_databases
 from service.errors import SettingsRefused
 from service.instance_lock import InstanceLock
-from service.key_ring import SECRET, SIGNING, KeyRing, Purpose, load_key_encryption_key
-from service.settings import Mode, Settings, load_settings
-from trust_lists.clock import utc_now
+from service.key_commands import keys_app
+from service.settings import Mode, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-keys_app = typer.Typer(no_args_is_help=True, help="List, rotate and retire the service's keys.")
 audit_app = typer.Typer(no_args_is_help=True, help="Verify or export the audit log.")
 db_app = typer.Typer(no_args_is_help=True, help="Upgrade or check the database schema.")
 app.add_typer(keys_app, name="keys")
@@ -66,62 +65,18 @@ def serve(
     with InstanceLock(settings.data):
         public_socket = listen(host, port)
         management_socket = listen(management_host, port + 1 if management_port is None else management_port)
-        check_schema(settings.database_path)
+        check_databases(settings)
         public, management = create_app(settings, chosen)
         serve_forever(public, public_socket, management, management_socket)
-
-
-@keys_app.command("list")
-def list_keys(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Show every key: purpose, state, age. No private material."""
-    ring = _ring(load_settings(config))
-    if as_json:
-        rows = [
-            {"kid": key.kid, "purpose": key.purpose, "state": key.state, "created": key.created, "retired": key.retired}
-            for key in ring.keys
-        ]
-        typer.echo(json.dumps({"keys": rows}))
-        return
-    table = Table("Key", "Purpose", "State", "Created", "Retired")
-    for key in ring.keys:
-        table.add_row(key.kid, key.purpose, key.state, key.created, key.retired or "")
-    Console().print(table)
-    typer.echo("Next: `gba-trust keys rotate PURPOSE` publishes a new key; the same command again lets it sign.")
-
-
-@keys_app.command("rotate")
-def rotate_key(purpose: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Take one step of a rotation: publish a next key, then (called again) let it sign. The service must be stopped."""
-    if purpose not in (*SIGNING, *SECRET):
-        raise SettingsRefused(f"purposes are {', '.join((*SIGNING, *SECRET))}")
-    known: Purpose = purpose
-    settings = load_settings(config)
-    with InstanceLock(settings.data):
-        key = _ring(settings).rotate(known, at=utc_now())
-    if as_json:
-        typer.echo(json.dumps({"kid": key.kid, "purpose": key.purpose, "state": key.state}))
-        return
-    typer.echo(f"{key.purpose} key {key.kid} is now {key.state}.")
-    if key.state == "next":
-        typer.echo("Next: start the service, let readers fetch the new key set (an hour is ample), then rotate again.")
-
-
-@keys_app.command("retire")
-def retire_key(kid: str, config: ConfigOption = None) -> None:
-    """Delete a retired signing key whose overlap has passed. The service must be stopped."""
-    settings = load_settings(config)
-    with InstanceLock(settings.data):
-        _ring(settings).retire(kid, at=utc_now())
-    typer.echo(f"key {kid} is gone.")
 
 
 @audit_app.command("verify")
 def verify_audit(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Verify the hash chain and every signed checkpoint; works beside a running service."""
     settings = load_settings(config)
-    keys = _ring(settings).jwt_keys("audit").published()
-    with _read_only(settings) as connection:
-        verified = verify_stored(connection, keys)
+    keys = open_key_ring(settings).jwt_keys("audit").published()
+    check_databases(settings)
+    verified = read_audit_file(settings.audit_path, lambda connection: verify_stored(connection, keys))
     if as_json:
         head = {
             "ok": True,
@@ -140,26 +95,33 @@ def export_audit(
     config: ConfigOption = None, after: Annotated[int, typer.Option(help="Sequence number to start after.")] = 0
 ) -> None:
     """Print entries as JSON lines, oldest first."""
-    with _read_only(load_settings(config)) as connection:
+    settings = load_settings(config)
+    check_databases(settings)
+
+    def show(connection: sqlite3.Connection) -> None:
         for entry in stored_entries(connection, after=after):
             typer.echo(json.dumps(entry.as_json(), ensure_ascii=False))
+
+    read_audit_file(settings.audit_path, show)
 
 
 @db_app.command("upgrade")
 def upgrade_database(config: ConfigOption = None) -> None:
-    """Bring the schema to this program's version, forward only."""
+    """Bring the schema to this program's version, forward only; move an older version's audit log to its own file."""
     settings = load_settings(config)
     with InstanceLock(settings.data):
-        typer.echo(f"schema {upgrade_schema(settings.database_path)}")
+        moved = upgrade_databases(settings)
+    typer.echo(f"schema {HEAD}")
+    if moved:
+        typer.echo(f"the audit log's {moved} entries now lie in {settings.audit_path.name}, compared row by row.")
 
 
 @db_app.command("check")
 def check_database(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Say whether the schema is this program's; exit 1 if it is not."""
     settings = load_settings(config)
-    check_schema(settings.database_path)
-    version = schema_version(settings.database_path)
-    typer.echo(json.dumps({"schema": version}) if as_json else f"schema {version}: up to date")
+    check_databases(settings)
+    typer.echo(json.dumps({"schema": HEAD}) if as_json else f"schema {HEAD}: up to date")
 
 
 @app.command()
@@ -188,13 +150,3 @@ def end_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True, name="parent-watch").start()
-
-
-def _ring(settings: Settings) -> KeyRing:
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
-    return KeyRing.open(settings.data / "keys", kek, at=utc_now())
-
-
-def _read_only(settings: Settings) -> sqlite3.Connection:
-    check_schema(settings.database_path)
-    return sqlite3.connect(f"file:{settings.database_path}?mode=ro", uri=True)

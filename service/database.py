@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from migrations import HEAD
 from service.errors import DataFolderRefused, ServiceUnavailable
+from service.schema import check_version, refuse_newer, run_revisions
 
 T = TypeVar("T")
 
@@ -26,9 +27,8 @@ BUSY_TIMEOUT_MS = 5_000
 class SqliteDatabase:
     """One SQLite file: `write` runs work in a transaction on the one writer thread, `read` on a pool of readers."""
 
-    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._synchronous = synchronous
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sqlite-write")
         self._readers = ThreadPoolExecutor(max_workers=READERS, thread_name_prefix="sqlite-read")
         self._local = threading.local()
@@ -84,7 +84,7 @@ class SqliteDatabase:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=256)
         connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute(f"PRAGMA synchronous={self._synchronous}")
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA foreign_keys=ON")
         if read_only:
             connection.execute("PRAGMA query_only=ON")
@@ -119,14 +119,7 @@ def check_schema(path: Path) -> None:
     Raises:
         DataFolderRefused: with the command that mends it.
     """
-    version = schema_version(path)
-    if version == HEAD:
-        return
-    if version is None:
-        raise DataFolderRefused("the database is missing: run `gba-trust db upgrade`")
-    if version > HEAD:
-        raise DataFolderRefused(f"the database is of a newer version ({version}) than this program ({HEAD})")
-    raise DataFolderRefused(f"the database is of an older version ({version}): run `gba-trust db upgrade`")
+    check_version(schema_version(path))
 
 
 def upgrade_schema(path: Path) -> str:
@@ -138,14 +131,7 @@ def upgrade_schema(path: Path) -> str:
     version = schema_version(path)
     if version == HEAD:
         return HEAD
-    if version is not None and version > HEAD:
-        raise DataFolderRefused(f"the database is of a newer version ({version}) than this program ({HEAD})")
-    from alembic import command  # noqa: PLC0415 - slow import, only when the schema must change
-    from alembic.config import Config  # noqa: PLC0415 - as above
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).resolve().parents[1] / "migrations"))
-    config.set_main_option("sqlalchemy.url", f"sqlite:///{path}")
+    refuse_newer(version)
     path.parent.mkdir(parents=True, exist_ok=True)
-    command.upgrade(config, "head")
+    run_revisions({"sqlite_path": path})
     return HEAD

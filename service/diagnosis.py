@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from liveness.errors import LivenessError
 from liveness.models import ModelSet
-from service.database import check_schema
+from service.data_folder import check_databases, open_key_ring
 from service.errors import ServiceError
-from service.key_ring import KeyRing, load_key_encryption_key
+from service.key_ring_file import instant_text
 from service.settings import Settings
 from trust_lists import sm2
-from trust_lists.clock import utc_now
 from trust_lists.errors import TrustListError
 
 OPTIONAL_PACKAGES = ("pyhanko", "endesive", "deepface", "onnxruntime", "cv2", "sandbox")
@@ -55,14 +54,16 @@ def _ask(subject: str, question: Callable[[], str]) -> Finding:
 
 
 def _database(settings: Settings) -> str:
-    check_schema(settings.database_path)
-    return f"SQLite, schema up to date ({settings.database_path.name})"
+    check_databases(settings)
+    kind = "SQLite" if settings.postgres is None else "PostgreSQL for the provider, SQLite for the other parts"
+    return f"{kind}, schema up to date ({settings.database_path.name}, audit log in {settings.audit_path.name})"
 
 
 def _keys(settings: Settings) -> str:
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=False)
-    ring = KeyRing.open(settings.data / "keys", kek, at=utc_now())
-    return f"{len(ring.keys)} keys, sealed at rest"
+    ring = open_key_ring(settings, complete=False)
+    due = ring.next_due()
+    rotation = "" if due is None else f"; next rotation step {instant_text(due)}"
+    return f"{len(ring.keys)} keys, sealed at rest{rotation}"
 
 
 def _models(settings: Settings) -> str:

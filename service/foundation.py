@@ -6,19 +6,26 @@ Owns:    `Foundation` and its building. Leaves the parts to `app`.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
 from service.audit_store import AuditLog
+from service.data_folder import open_key_ring
 from service.database import SqliteDatabase
 from service.errors import SettingsRefused
-from service.key_ring import JwtKeys, KeyRing, PersonalDataCipher, Purpose, load_key_encryption_key
+from service.key_ring import JwtKeys, PersonalDataCipher, Purpose
 from service.page_renderer import PageRenderer
+from service.provider_database import open_provider_database
 from service.settings import Mode, Settings
+from service.sqlite_loop import LoopSqliteDatabase
 from service.telemetry import Metrics
 from trust_lists.client import TrustListClient
 from trust_lists.clock import Clock
 from trust_lists.config import ReaderPolicy
+
+if TYPE_CHECKING:
+    from service.postgres import PostgresDatabase
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("service", "idp", "signing", "liveness", "trust_lists")
@@ -32,7 +39,8 @@ class Foundation:
     settings: Settings
     clock: Clock
     database: SqliteDatabase
-    audit_database: SqliteDatabase
+    provider_database: "LoopSqliteDatabase | PostgresDatabase"
+    """The provider's tables: the hot path."""
     cipher: PersonalDataCipher
     keys: Callable[[Purpose], JwtKeys]
     http: httpx.AsyncClient
@@ -50,18 +58,16 @@ def build_foundation(settings: Settings, clock: Clock) -> Foundation:
         KeyRefused, DataFolderRefused: the keys cannot be opened.
         SettingsRefused: the trust list's root cannot be read.
     """
-    kek = load_key_encryption_key(settings.key_encryption_key_file, create=settings.mode is Mode.DEMO)
-    ring = KeyRing.open(settings.data / "keys", kek, at=clock())
-    audit_database = SqliteDatabase(settings.database_path, synchronous="FULL")
+    ring = open_key_ring(settings, clock)
     return Foundation(
         settings=settings,
         clock=clock,
         database=SqliteDatabase(settings.database_path),
-        audit_database=audit_database,
+        provider_database=open_provider_database(settings),
         cipher=ring.personal_data_cipher(),
-        keys=lambda purpose: ring.jwt_keys(purpose, at=clock()),
+        keys=ring.jwt_keys,
         http=httpx.AsyncClient(timeout=OUTBOUND_TIMEOUT_S, follow_redirects=False, trust_env=False),
-        audit=AuditLog(audit_database, ring, clock),
+        audit=AuditLog(settings.audit_path, ring, clock, beside=(settings.database_path,)),
         metrics=Metrics(),
         render=PageRenderer([ROOT / name for name in PACKAGES], demo=settings.mode is Mode.DEMO),
         trust_list=_trust_list(settings, clock),

@@ -1,178 +1,126 @@
 """The key ring: the service's own keys, encrypted at rest, each with a rotation.
 
-Owns:    generation, sealing, staged rotation and retirement of every key, and the two views that the packages consume:
-         `JwtKeys` (ES256 signing keys with their published public halves) and the personal-data cipher.
-Leaves:  what is signed or sealed to the packages.
-Rules:   1 private material leaves the folder only sealed under the key-encryption key (AES-256-GCM, the key id and purpose as AAD)
-         2 a signing key is published before it signs, and stays published until what it signed last has expired
-         3 the look-up key cannot be rotated without re-indexing: `rotate` refuses it (docs/divergences.md)
-Spec:    NIST SP 800-38D (GCM, random 96-bit IV); RFC 7638 key identifiers
+Owns:    opening, completing, watching and changing the ring of one data folder. Leaves the file to `key_ring_file`, material to
+         `key_material`, the stages of a key to `key_rotation`, what the packages see to `key_views`.
+Rules:   1 the views are live: a change by another process is seen within `LOOK_INTERVAL_S`
+         2 a ring that is damaged, does not open, or has another look-up key is not taken over: the last good one stays, and the log says so
+         3 each change starts from the file, under its lock, and is one replacement of it
 """
 
-import base64
-import hashlib
-import hmac
-import json
-import os
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from joserfc.jwk import ECKey, KeySet
+from service.errors import KeyRefused, ServiceError
+from service.key_material import GROUPS, Sealer, load_key_encryption_key
+from service.key_ring_file import (
+    SECRET,
+    SIGNING,
+    Purpose,
+    Ring,
+    Stamp,
+    State,
+    StoredKey,
+    instant_text,
+    read_ring,
+    ring_lock,
+    stamp,
+    write_ring,
+)
+from service.key_rotation import Group, RotationPolicy, Step, due_steps, find, next_due, next_steps, retire
+from service.key_views import JwtKeys, PersonalDataCipher
+from service.opened_ring import OpenedRing
+from trust_lists.clock import Clock, utc_now
 
-from service.errors import DataFolderRefused, KeyRefused
+T = TypeVar("T")
+LOOK_INTERVAL_S = 1.0
 
-Purpose = Literal["token", "attestation", "audit", "permit-request", "column", "lookup"]
-SIGNING: tuple[Purpose, ...] = ("token", "attestation", "audit", "permit-request")
-SECRET: tuple[Purpose, ...] = ("column", "lookup")
-State = Literal["next", "current", "retired"]
-
-IV_BYTES = 12
-KEY_BYTES = 32
-PUBLISHED_AFTER_RETIREMENT = timedelta(days=1)
-"""Longer than any token that a retired key signed lives."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredKey:
-    """One key of the ring; `sealed` is base64 of IV ‖ AES-GCM(private JWK or secret bytes)."""
-
-    kid: str
-    purpose: Purpose
-    state: State
-    created: str
-    retired: str | None
-    sealed: str
-
-
-class JwtKeys:
-    """The ES256 keys of one purpose: the one that signs now, and all that verifiers may still meet."""
-
-    def __init__(self, current: ECKey, published: KeySet) -> None:
-        self._current = current
-        self._published = published
-
-    def current(self) -> ECKey:
-        """Return the private key that signs now; its `kid` is the RFC 7638 thumbprint."""
-        return self._current
-
-    def published(self) -> KeySet:
-        """Return the public keys: current, next, and retired ones whose last signature may still be alive."""
-        return self._published
-
-
-class PersonalDataCipher:
-    """Column encryption and keyed look-up for personal data."""
-
-    def __init__(self, keys: dict[str, bytes], current: str, lookup_key: bytes) -> None:
-        self._ciphers = {kid: AESGCM(key) for kid, key in keys.items()}
-        self._current = current
-        self._lookup_key = lookup_key
-
-    def seal(self, plaintext: bytes, *, purpose: str) -> bytes:
-        """Return key id length ‖ key id ‖ IV ‖ ciphertext; `purpose` is bound as additional data."""
-        kid = self._current.encode()
-        iv = os.urandom(IV_BYTES)
-        return bytes([len(kid)]) + kid + iv + self._ciphers[self._current].encrypt(iv, plaintext, purpose.encode())
-
-    def open(self, sealed: bytes, *, purpose: str) -> bytes:
-        """Return the plaintext.
-
-        Raises:
-            ValueError: unknown key, other purpose, or altered bytes.
-        """
-        if not sealed:
-            raise ValueError("nothing sealed")
-        end = 1 + sealed[0]
-        cipher = self._ciphers.get(sealed[1:end].decode("ascii", "replace"))
-        if cipher is None:
-            raise ValueError("sealed under an unknown key")
-        try:
-            return cipher.decrypt(sealed[end : end + IV_BYTES], sealed[end + IV_BYTES :], purpose.encode())
-        except InvalidTag as error:
-            raise ValueError("sealed data does not open") from error
-
-    def lookup(self, value: str, *, purpose: str) -> str:
-        """Return a deterministic keyed hash of a value, base64url: HMAC-SHA-256 over purpose, NUL, value."""
-        mac = hmac.new(self._lookup_key, purpose.encode() + b"\x00" + value.encode(), hashlib.sha256).digest()
-        return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
+_LOG = logging.getLogger(__name__)
 
 
 class KeyRing:
     """All keys of one data folder."""
 
-    def __init__(self, path: Path, key_encryption_key: bytes, keys: tuple[StoredKey, ...]) -> None:
-        self._path = path
-        self._kek = AESGCM(key_encryption_key)
-        self._keys = keys
+    def __init__(self, path: Path, sealer: Sealer, policy: RotationPolicy, clock: Clock) -> None:
+        """Open the ring file.
 
-    @property
-    def keys(self) -> tuple[StoredKey, ...]:
-        """Every key, oldest first, sealed."""
-        return self._keys
+        Raises:
+            DataFolderRefused: it is damaged.
+            KeyRefused: the key-encryption key does not open it, or a purpose has no key.
+        """
+        self._path = path
+        self._sealer = sealer
+        self._policy = policy
+        self._clock = clock
+        self._guard = threading.Lock()
+        self._stamp: Stamp | None = stamp(path)
+        self._opened = OpenedRing(read_ring(path), sealer, policy, at=clock())
+        self._look_at = time.monotonic() + LOOK_INTERVAL_S
 
     @classmethod
-    def open(cls, folder: Path, key_encryption_key: bytes, *, at: datetime) -> "KeyRing":
-        """Open the ring of a folder; on the first start make one key for each purpose.
+    def open(
+        cls,
+        folder: Path,
+        key_encryption_key: bytes,
+        *,
+        at: datetime,
+        clock: Clock = utc_now,
+        policy: RotationPolicy | None = None,
+        complete: bool = True,
+    ) -> "KeyRing":
+        """Open the ring of a folder; with `complete`, keys that this program needs and the ring lacks are made at `at`.
 
         Raises:
             DataFolderRefused: the ring file is damaged.
             KeyRefused: the key-encryption key does not open it.
         """
-        if len(key_encryption_key) != KEY_BYTES:
-            raise KeyRefused(f"the key-encryption key must have {KEY_BYTES} bytes")
         path = folder / "ring.json"
-        ring = cls(path, key_encryption_key, _read(path))
-        missing = [purpose for purpose in (*SIGNING, *SECRET) if ring._current(purpose) is None]
-        if missing:
-            ring._save((*ring.keys, *(ring._generate(purpose, "current", at) for purpose in missing)))
-        for key in ring.keys:
-            ring._unseal(key)
-        return ring
+        sealer = Sealer(key_encryption_key)
+        if complete and _missing(read_ring(path)):
+            with ring_lock(path):
+                _complete(path, sealer, at)
+        return cls(path, sealer, policy or RotationPolicy(), clock)
 
-    def jwt_keys(self, purpose: Purpose, *, at: datetime | None = None) -> JwtKeys:
-        """Return the signing keys of a purpose; with `at`, retired keys past their overlap are left out."""
-        current = self._require_current(purpose)
-        published = [
-            ECKey.import_key(self._private(key).as_dict(private=False))
-            for key in self._keys
-            if key.purpose == purpose and (at is None or _still_published(key, at))
-        ]
-        return JwtKeys(self._private(current), KeySet(list(published)))
+    @property
+    def keys(self) -> Ring:
+        """Every key, oldest first, sealed."""
+        return self.opened().keys
+
+    def jwt_keys(self, purpose: Purpose) -> JwtKeys:
+        """Return the live signing keys of a purpose."""
+        return JwtKeys(self.opened, purpose)
 
     def personal_data_cipher(self) -> PersonalDataCipher:
-        """Return the cipher for personal data columns."""
-        columns = {key.kid: self._unseal(key) for key in self._keys if key.purpose == "column"}
-        lookup = self._unseal(self._require_current("lookup"))
-        return PersonalDataCipher(columns, self._require_current("column").kid, lookup)
+        """Return the live cipher for personal data columns."""
+        return PersonalDataCipher(self.opened, self._look)
 
-    def rotate(self, purpose: Purpose, *, at: datetime) -> StoredKey:
-        """Take one step of a rotation: publish a next key, or, when one is published already, let it sign.
+    def opened(self) -> OpenedRing:
+        """Return the ring's present state; the file is looked at once a second at most."""
+        if time.monotonic() < self._look_at:
+            return self._opened
+        return self._look()
+
+    def rotate(self, groups: Iterable[Group], *, at: datetime, hasten: bool = False) -> list[Step]:
+        """Take one step of a rotation in each of these groups: publish a next key, or let the published one sign.
 
         Raises:
-            KeyRefused: the look-up key, which needs a re-index.
+            KeyRefused: the look-up key; or a key that is not published long enough. Nothing is changed then.
         """
-        if purpose == "lookup":
-            raise KeyRefused("the look-up key cannot be rotated without re-indexing what it found")
-        waiting = next((key for key in self._keys if key.purpose == purpose and key.state == "next"), None)
-        if purpose in SIGNING and waiting is None:
-            fresh = self._generate(purpose, "next", at)
-            self._save((*self._keys, fresh))
-            return fresh
-        promoted = waiting if waiting is not None else self._generate(purpose, "next", at)
-        promoted = replace(promoted, state="current")
-        kept = tuple(
-            replace(key, state="retired", retired=_text(at))
-            if key.purpose == purpose and key.state == "current"
-            else key
-            for key in self._keys
-            if key.kid != promoted.kid
+        return self._change(
+            lambda ring: next_steps(ring, groups, self._policy, self._generate(at), at=at, hasten=hasten)
         )
-        self._save((*kept, promoted))
-        return promoted
+
+    def rotate_due(self, *, at: datetime) -> list[Step]:
+        """Take every step whose time has come."""
+        return self._change(lambda ring: due_steps(ring, self._policy, self._generate(at), at=at))
+
+    def next_due(self) -> datetime | None:
+        """Return when `rotate_due` will next have something to do."""
+        return next_due(self.keys, self._policy)
 
     def retire(self, kid: str, *, at: datetime) -> None:
         """Delete a retired signing key whose overlap has passed.
@@ -180,92 +128,78 @@ class KeyRing:
         Raises:
             KeyRefused: unknown, still in use, or still needed to verify or open what it made.
         """
-        key = next((key for key in self._keys if key.kid == kid), None)
-        if key is None:
-            raise KeyRefused("no such key")
-        if key.state != "retired" or key.purpose not in SIGNING:
-            raise KeyRefused("only a retired signing key can be deleted")
-        if _still_published(key, at) or key.purpose == "audit":
-            raise KeyRefused("what this key signed must still be verified")
-        self._save(tuple(other for other in self._keys if other.kid != kid))
+        self._change(lambda ring: (retire(ring, kid, self._policy, at=at), None))
 
-    def _current(self, purpose: Purpose) -> StoredKey | None:
-        return next((key for key in self._keys if key.purpose == purpose and key.state == "current"), None)
+    def groups(self, purpose: Purpose) -> list[Group]:
+        """Return what of a purpose rotates by turns: one group for each algorithm."""
+        return [group for group in dict.fromkeys(key.group for key in self.keys) if group[0] == purpose]
 
-    def _require_current(self, purpose: Purpose) -> StoredKey:
-        key = self._current(purpose)
-        if key is None:
-            raise KeyRefused(f"no current {purpose} key")
-        return key
+    def _change(self, change: Callable[[Ring], tuple[Ring, T]]) -> T:
+        with ring_lock(self._path):
+            before = read_ring(self._path)
+            after, told = change(before)
+            if after != before:
+                OpenedRing(
+                    after, self._sealer, self._policy, at=self._clock()
+                )  # what would not open again is not written
+                write_ring(self._path, after)
+        self._look()
+        return told
 
-    def _generate(self, purpose: Purpose, state: State, at: datetime) -> StoredKey:
-        if purpose in SECRET:
-            material = os.urandom(KEY_BYTES)
-            kid = hashlib.sha256(b"gba-trust-kid" + material).hexdigest()[:16]
-        else:
-            key = ECKey.generate_key("P-256", private=True)
-            kid = key.thumbprint()
-            material = json.dumps(key.as_dict(private=True)).encode()
-        iv = os.urandom(IV_BYTES)
-        sealed = base64.b64encode(iv + self._kek.encrypt(iv, material, f"{purpose}:{kid}".encode())).decode()
-        return StoredKey(kid, purpose, state, _text(at), None, sealed)
+    def _generate(self, at: datetime) -> Callable[[Purpose, str, State], StoredKey]:
+        return lambda purpose, algorithm, state: self._sealer.generate(
+            purpose, algorithm, state, created=instant_text(at)
+        )
 
-    def _unseal(self, key: StoredKey) -> bytes:
-        blob = base64.b64decode(key.sealed)
+    def _look(self) -> OpenedRing:
+        """Look at the file, and take over what it holds now if it is good."""
+        with self._guard:
+            self._look_at = time.monotonic() + LOOK_INTERVAL_S
+            present, at = stamp(self._path), self._clock()
+            changes_at = self._opened.changes_at
+            if present != self._stamp:
+                self._stamp = present
+                self._take_over(at)
+            elif changes_at is not None and at >= changes_at:
+                self._opened = OpenedRing(self._opened.keys, self._sealer, self._policy, at=at)
+            return self._opened
+
+    def _take_over(self, at: datetime) -> None:
         try:
-            return self._kek.decrypt(blob[:IV_BYTES], blob[IV_BYTES:], f"{key.purpose}:{key.kid}".encode())
-        except InvalidTag as error:
-            raise KeyRefused("the key-encryption key does not open the key ring") from error
-
-    def _private(self, key: StoredKey) -> ECKey:
-        members = json.loads(self._unseal(key))
-        return ECKey.import_key({**members, "kid": key.kid, "use": "sig", "alg": "ES256"})
-
-    def _save(self, keys: tuple[StoredKey, ...]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = self._path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"keys": [asdict(key) for key in keys]}, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)
-        self._keys = keys
+            found = OpenedRing(read_ring(self._path), self._sealer, self._policy, at=at)
+            if found.lookup != self._opened.lookup:
+                raise KeyRefused("the ring file has another look-up key: every pairwise subject would change")
+        except ServiceError as error:
+            _LOG.error("the key ring file is not taken over, the last good ring stays: %s: %s", error.code, error)
+        else:
+            self._opened = found
 
 
-def load_key_encryption_key(path: Path, *, create: bool) -> bytes:
-    """Return the key-encryption key of a file (32 raw bytes); with `create` a missing file is made (demo only).
-
-    Raises:
-        KeyRefused: missing, of the wrong size, or readable by others.
-    """
-    if not path.exists():
-        if not create:
-            raise KeyRefused("the key-encryption key file is missing")
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(os.urandom(KEY_BYTES))
-    if path.stat().st_mode & 0o077:
-        raise KeyRefused("the key-encryption key file must be readable by its owner only (chmod 600)")
-    key = path.read_bytes()
-    if len(key) != KEY_BYTES:
-        raise KeyRefused(f"the key-encryption key file must hold {KEY_BYTES} bytes")
-    return key
+def _missing(ring: Ring) -> list[Group]:
+    return [group for group in GROUPS if find(ring, group, "current") is None]
 
 
-def _read(path: Path) -> tuple[StoredKey, ...]:
-    if not path.exists():
-        return ()
-    try:
-        return tuple(StoredKey(**members) for members in json.loads(path.read_text(encoding="utf-8"))["keys"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFolderRefused("the key ring file is damaged: restore it from a backup") from error
+def _complete(path: Path, sealer: Sealer, at: datetime) -> None:
+    """Add the keys that the ring lacks; a ring that this key-encryption key does not open is left alone."""
+    ring = read_ring(path)
+    for key in ring:
+        sealer.open(key)
+    lacking = _missing(ring)
+    if ring and ("lookup" in {purpose for purpose, _ in lacking}):
+        raise KeyRefused("the key ring has lost its look-up key: restore it from a backup")
+    fresh = [sealer.generate(*group, "current", created=instant_text(at)) for group in lacking]
+    write_ring(path, (*ring, *fresh))
 
 
-def _still_published(key: StoredKey, at: datetime) -> bool:
-    return key.retired is None or at < datetime.fromisoformat(key.retired) + PUBLISHED_AFTER_RETIREMENT
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds")
+__all__ = [
+    "SECRET",
+    "SIGNING",
+    "Group",
+    "JwtKeys",
+    "KeyRing",
+    "PersonalDataCipher",
+    "Purpose",
+    "RotationPolicy",
+    "Step",
+    "load_key_encryption_key",
+]

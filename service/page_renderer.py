@@ -8,9 +8,10 @@ Rules:   1 the language is the one the person chose (`lang` cookie), else the po
 Spec:    OpenID Connect Core cl. 3.1.2.1 (ui_locales); RFC 9110 cl. 12.5.4; CSP Level 3; WCAG 2.2 cl. 3.1.1
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from babel.messages.pofile import read_po
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -48,6 +49,8 @@ CSP = (
     "connect-src 'self'; worker-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
 )
 
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*:(//[A-Za-z0-9.:\[\]_-]+)?")
+
 
 class PageRenderer:
     """Renders `template` in the reader's language; the packages see it as their `PageRenderer` protocol."""
@@ -64,6 +67,7 @@ class PageRenderer:
             loader=FileSystemLoader([folder / "pages" for folder in packages if (folder / "pages").is_dir()]),
             autoescape=select_autoescape(default=True),
             undefined=StrictUndefined,
+            auto_reload=False,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -75,7 +79,7 @@ class PageRenderer:
         """Render one page.
 
         A form whose answer redirects to another origin (consent to the portal) names that origin in the context's `form_targets`:
-        browsers hold the redirect against CSP `form-action` too.
+        browsers hold the redirect against CSP `form-action` too. `frame_sources` are the origins that the page may frame (logout).
         """
         language = choose_language(request, context.get("ui_locales"))
         catalogue = self._catalogues[language]
@@ -86,18 +90,17 @@ class PageRenderer:
 
         shown = {
             "refresh_s": None,
+            "refresh_url": None,
             **context,
             "_": translate,
             "language": language,
-            "languages": [(code, name, _with_language(request, code)) for code, name in LANGUAGES.items()],
+            "languages": _language_links(request),
             "demo": self._demo,
         }
         html = self._environment.get_template(template).render(shown)
-        response = HTMLResponse(
-            html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context.get("form_targets"))}
-        )
+        response = HTMLResponse(html, status, headers={**BASE_HEADERS, "Content-Security-Policy": _policy(context)})
         response.headers["Content-Language"] = language
-        if request.query_params.get("lang") in LANGUAGES:
+        if _asked_language(request) in LANGUAGES:
             response.set_cookie(
                 LANGUAGE_COOKIE,
                 language,
@@ -109,14 +112,22 @@ class PageRenderer:
         return response
 
 
-def _policy(form_targets: object) -> str:
-    targets = [str(target) for target in form_targets] if isinstance(form_targets, tuple | list) else []
-    return CSP + " ".join(("form-action 'self'", *targets))
+def _policy(context: Mapping[str, object]) -> str:
+    policy = CSP + " ".join(("form-action 'self'", *_origins(context.get("form_targets"))))
+    frames = _origins(context.get("frame_sources"))
+    return f"{policy}; frame-src {' '.join(frames)}" if frames else policy
+
+
+def _origins(value: object) -> list[str]:
+    """Return the origins (or an app's own schemes) that may stand in a policy: one that could end its directive is left out."""
+    return (
+        [str(origin) for origin in value if _ORIGIN.fullmatch(str(origin))] if isinstance(value, tuple | list) else []
+    )
 
 
 def choose_language(request: Request, ui_locales: object = None) -> str:
     """Return one of `LANGUAGES` for this reader (rule 1; a `lang` in the address is a choice just made)."""
-    for chosen in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    for chosen in (_asked_language(request), request.cookies.get(LANGUAGE_COOKIE)):
         if chosen in LANGUAGES:
             return str(chosen)
     asked = str(ui_locales).split() if isinstance(ui_locales, str) else []
@@ -128,6 +139,10 @@ def choose_language(request: Request, ui_locales: object = None) -> str:
     return DEFAULT_LANGUAGE
 
 
+def _asked_language(request: Request) -> str | None:
+    return request.query_params.get("lang") if b"lang=" in request.scope["query_string"] else None
+
+
 def static_routes(packages: Mapping[str, Path]) -> list[Mount]:
     """Return the mounts that serve each package's `pages/static` folder under /static/<package>."""
     return [
@@ -137,10 +152,13 @@ def static_routes(packages: Mapping[str, Path]) -> list[Mount]:
     ]
 
 
-def _with_language(request: Request, language: str) -> str:
-    """Return this page's own address with another language; a page shown by POST falls back to its path alone."""
-    pairs = [(name, value) for name, value in parse_qsl(request.url.query) if name not in NOT_REPEATED]
-    return f"{request.url.path}?{urlencode([*pairs, ('lang', language)])}"
+def _language_links(request: Request) -> list[tuple[str, str, str]]:
+    """Return this page's own address in each language; a page shown by POST falls back to its path alone."""
+    query = request.scope["query_string"].decode("ascii", "replace")
+    pairs = [(name, value) for name, value in parse_qsl(query) if name not in NOT_REPEATED]
+    path, rest = quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._"), urlencode(pairs)
+    start = f"{path}?{rest}&lang=" if rest else f"{path}?lang="
+    return [(code, name, start + code) for code, name in LANGUAGES.items()]
 
 
 def _catalogue(packages: Sequence[Path], language: str) -> dict[str, str]:

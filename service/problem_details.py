@@ -92,6 +92,10 @@ def write_problem(request: Request, problem: Problem, error: Exception) -> Respo
         headers["Retry-After"] = str(problem.retry_after_s)
     if problem.status == 401:
         headers["WWW-Authenticate"] = f'Bearer error="{problem.code}"'  # RFC 6750 cl. 3
+    if isinstance(error, AccessRefused) and error.challenge:
+        headers["WWW-Authenticate"] = error.challenge
+    if isinstance(error, AccessRefused) and error.dpop_nonce is not None:
+        headers["DPoP-Nonce"] = error.dpop_nonce  # RFC 9449 cl. 9
     return JSONResponse(
         {
             "type": TYPE_BASE + problem.code,

@@ -13,13 +13,17 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from service.errors import SettingsRefused
+from service.key_rotation import RotationPolicy
+from service.postgres_settings import PostgresSettings, parse_postgres
+from service.provider_settings import NAMES as PROVIDER_NAMES
+from service.provider_settings import ProviderSettings, read_provider_settings
 
 PREFIX = "GBA_TRUST_"
 KEY_PASSWORD = "GBA_TRUST_KEY_PASSWORD"  # noqa: S105 - the name of a variable; read by `gba-trust sign` alone
@@ -56,6 +60,15 @@ class PermitAuthoritySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """How to reach the operator's gateway for notices to people (CIBA)."""
+
+    url: str
+    secret_file: Path
+    """The bearer secret by which the gateway knows us."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that the service can be told, read once."""
 
@@ -63,7 +76,10 @@ class Settings:
     data: Path
     issuer: str
     database_url: str
+    postgres: PostgresSettings | None
+    """The provider's tables lie there; those of the other parts stay in SQLite, in the data folder."""
     key_encryption_key_file: Path
+    key_rotation: RotationPolicy
     models: Path
     models_manifest_sha256: str | None
     """Pins a mounted models set; the embedded set is pinned in the program."""
@@ -75,19 +91,34 @@ class Settings:
     iam_smart: IamSmartSettings | None
     permit_authority: PermitAuthoritySettings | None
     rate_limits: bool
+    notifier: NotifierSettings | None = None
+    provider: ProviderSettings = field(default_factory=ProviderSettings)
 
     @property
     def database_path(self) -> Path:
-        """The SQLite file that `database_url` names."""
+        """The SQLite file that `database_url` names; with PostgreSQL, that of the parts which do not use it."""
+        if self.postgres is not None:
+            return self.data / "service.db"
         return Path(self.database_url.removeprefix("sqlite:///"))
+
+    @property
+    def audit_path(self) -> Path:
+        """The SQLite file of the audit log."""
+        return self.data / "audit.db"
 
 
 NAMES: tuple[str, ...] = (
+    *PROVIDER_NAMES,
     "MODE",
     "DATA",
     "ISSUER",
     "DATABASE_URL",
+    "DATABASE_PASSWORD_FILE",
+    "DATABASE_POOL_SIZE",
     "KEY_ENCRYPTION_KEY_FILE",
+    "KEY_PERIOD_S",
+    "KEY_LEAD_S",
+    "KEY_OVERLAP_S",
     "MODELS_DIR",
     "MODELS_MANIFEST_SHA256",
     "TRUST_LIST_URL",
@@ -103,6 +134,8 @@ NAMES: tuple[str, ...] = (
     "PERMIT_AUTHORITY_PUBLIC_KEY_FILE",
     "PERMIT_AUTHORITY_CLIENT_ID",
     "RATE_LIMITS",
+    "NOTIFIER_URL",
+    "NOTIFIER_SECRET_FILE",
 )
 
 
@@ -125,7 +158,13 @@ def load_settings(
         data=data,
         issuer=_issuer(values.get("ISSUER", "http://127.0.0.1:8000")),
         database_url=_database_url(values.get("DATABASE_URL", f"sqlite:///{data / 'service.db'}")),
+        postgres=_postgres(values, mode),
         key_encryption_key_file=_path(values.get("KEY_ENCRYPTION_KEY_FILE"), data / "keys" / "kek.bin"),
+        key_rotation=RotationPolicy(
+            period=_seconds("KEY_PERIOD_S", values, 7_776_000, least=3_600),
+            lead=_seconds("KEY_LEAD_S", values, 600, least=60),
+            overlap=_seconds("KEY_OVERLAP_S", values, 86_400, least=3_600),
+        ),
         models=_path(values.get("MODELS_DIR"), default_models_folder()),
         models_manifest_sha256=_sha256(values.get("MODELS_MANIFEST_SHA256")),
         trust_list_url=_url("TRUST_LIST_URL", values.get("TRUST_LIST_URL")),
@@ -136,6 +175,8 @@ def load_settings(
         iam_smart=_iam_smart(values),
         permit_authority=_permit_authority(values),
         rate_limits=_switch("RATE_LIMITS", values.get("RATE_LIMITS", "on")),
+        notifier=_notifier(values),
+        provider=read_provider_settings(values),
     )
     check_mode(settings, values)
     return settings
@@ -161,7 +202,7 @@ def check_mode(settings: Settings, values: Mapping[str, str]) -> None:
         raise SettingsRefused("GBA_TRUST_KEY_ENCRYPTION_KEY_FILE is missing: production does not make its own secrets")
     if not settings.rate_limits:
         raise SettingsRefused("GBA_TRUST_RATE_LIMITS=off is for demo mode only")
-    for name in ("TRUST_LIST_URL", "TSA_URL", "IAM_SMART_BASE_URL", "PERMIT_AUTHORITY_URL"):
+    for name in ("TRUST_LIST_URL", "TSA_URL", "IAM_SMART_BASE_URL", "PERMIT_AUTHORITY_URL", "NOTIFIER_URL"):
         url = values.get(name)
         if url is not None and _is_loopback(url):
             raise SettingsRefused(f"{PREFIX}{name} points at this machine: simulated parts cannot serve production")
@@ -220,6 +261,14 @@ def _permit_authority(values: Mapping[str, str]) -> PermitAuthoritySettings | No
     )
 
 
+def _notifier(values: Mapping[str, str]) -> NotifierSettings | None:
+    members = _group("NOTIFIER_", values, "URL", "SECRET_FILE")
+    if members is None:
+        return None
+    url = _checked_url("NOTIFIER_URL", members["URL"])
+    return NotifierSettings(url=url, secret_file=Path(members["SECRET_FILE"]).absolute())
+
+
 def _group(prefix: str, values: Mapping[str, str], *names: str) -> dict[str, str] | None:
     """Return the members of a group of settings that belong together: all of them, or None when none is given."""
     members = {name: values[prefix + name] for name in names if prefix + name in values}
@@ -247,13 +296,20 @@ def _issuer(text: str) -> str:
 
 
 def _database_url(text: str) -> str:
-    if text.startswith("postgresql://"):
-        raise SettingsRefused(
-            "GBA_TRUST_DATABASE_URL: PostgreSQL is not supported by this version yet; use sqlite:///PATH"
-        )
-    if not text.startswith("sqlite:///"):
-        raise SettingsRefused("GBA_TRUST_DATABASE_URL must be sqlite:///PATH")
+    if not text.startswith(("sqlite:///", "postgresql://")):
+        raise SettingsRefused("GBA_TRUST_DATABASE_URL must be sqlite:///PATH or postgresql://user@host/database")
     return text
+
+
+def _postgres(values: Mapping[str, str], mode: Mode) -> PostgresSettings | None:
+    url = values.get("DATABASE_URL", "")
+    if not url.startswith("postgresql://"):
+        if "DATABASE_PASSWORD_FILE" in values or "DATABASE_POOL_SIZE" in values:
+            raise SettingsRefused("GBA_TRUST_DATABASE_PASSWORD_FILE and _POOL_SIZE are for postgresql:// alone")
+        return None
+    password_file = _optional_path(values.get("DATABASE_PASSWORD_FILE"))
+    pool_size = values.get("DATABASE_POOL_SIZE", "10")
+    return parse_postgres(url, password_file, pool_size, production=mode is Mode.PRODUCTION)
 
 
 def _url(name: str, text: str | None) -> str | None:

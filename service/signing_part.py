@@ -51,7 +51,7 @@ class SigningPart:
 class NobodyAuthorised:
     """Where this process has no provider, nobody can ask for a signature; judging needs no token."""
 
-    async def portal_access(self, authorization: str | None, *, scope: str) -> PortalAccess:
+    async def portal_access(self, request: Request, *, scope: str) -> PortalAccess:
         """Refuse.
 
         Raises:

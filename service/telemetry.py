@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REFERENCE_BYTES = 6
 READINESS = "/readyz"
+METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"})
 """A probe that is told "not yet" is no failed request."""
 QUIET = (
     "httpx",
@@ -65,6 +66,7 @@ class RequestTelemetry:
         self._app = app
         self._metrics = metrics
         self._log = structlog.get_logger("http")
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -87,10 +89,22 @@ class RequestTelemetry:
         finally:
             route = route_template(scope)
             seconds = time.perf_counter() - started
-            self._metrics.requests.labels(route, scope["method"], str(status)).inc()
-            self._metrics.seconds.labels(route, scope["method"]).observe(seconds)
+            counter, histogram = self._labelled(route, scope["method"], status)
+            counter.inc()
+            histogram.observe(seconds)
             if status >= 500 and route != READINESS:
                 self._log.error("request_failed", route=route, status=status, reference=reference)
+
+    def _labelled(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        """Return the metrics of one label set; looked up once, for there are few of them: a strange method is `other`."""
+        method = method if method in METHODS else "other"
+        key = route, method, status
+        found = self._children.get(key)
+        if found is None:
+            metrics = self._metrics
+            found = metrics.requests.labels(route, method, str(status)), metrics.seconds.labels(route, method)
+            self._children[key] = found
+        return found
 
 
 def route_template(scope: Scope) -> str:

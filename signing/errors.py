@@ -127,14 +127,20 @@ class AccessRefused(SigningRefused):
 
     Args:
         message: safe to show.
-        code: `invalid_token`, `insufficient_scope`, `access_refused`.
+        code: `invalid_token`, `insufficient_scope`, `insufficient_user_authentication`, `invalid_dpop_proof`, `access_refused`.
+        challenge: the `WWW-Authenticate` value that tells the caller what to bring; empty = a plain Bearer one.
+        dpop_nonce: the nonce that the next proof must carry, when that is what is missing.
     """
 
     code = "access_refused"
 
-    def __init__(self, message: str, code: str = "access_refused") -> None:
+    def __init__(
+        self, message: str, code: str = "access_refused", *, challenge: str = "", dpop_nonce: str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code  # type: ignore[misc]  # RFC 6750 sec. 3.1 tells three cases apart
+        self.challenge = challenge
+        self.dpop_nonce = dpop_nonce
 
 
 class TsaUnavailable(SigningUnavailable):

@@ -25,12 +25,14 @@ class PortalAccess:
         client_name: shown to the citizen.
         region: the portal's region.
         citizen: opaque person id of the access token's subject, or None for the portal itself.
+        documents: SHA-256 digests (base64url) of the only documents that the token may have signed; empty = any.
     """
 
     client_id: str
     client_name: str
     region: Region
     citizen: str | None
+    documents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,11 @@ class SignedInCitizen:
 class Authorisations(Protocol):
     """Access tokens and sign-in sessions."""
 
-    async def portal_access(self, authorization: str | None, *, scope: str) -> PortalAccess:
-        """Judge an Authorization header.
+    async def portal_access(self, request: Request, *, scope: str) -> PortalAccess:
+        """Judge the access token of a request, with the key that it is bound to.
 
         Raises:
-            AccessRefused: no token, a bad one, or one without the scope.
+            AccessRefused: no token, a bad one, one without the scope, or on too weak a sign-in.
         """
         ...
 

@@ -29,11 +29,11 @@ def build_routes(doors: SigningDoors) -> list[BaseRoute]:
     """Return the API's and the pages' routes."""
 
     async def own_transaction(request: Request) -> Transaction:
-        access = await doors.authorisations.portal_access(request.headers.get("authorization"), scope=SCOPE)
+        access = await doors.authorisations.portal_access(request, scope=SCOPE)
         return await doors.transactions.view_for_portal(request.path_params["transaction"], access)
 
     async def create(request: Request) -> Response:
-        access = await doors.authorisations.portal_access(request.headers.get("authorization"), scope=SCOPE)
+        access = await doors.authorisations.portal_access(request, scope=SCOPE)
         async with open_form(request, doors.config.document) as form:
             demand = SigningDemand(
                 document=await read_document(form, doors.config.document),

@@ -9,6 +9,7 @@ Rules:   1 the portal names the citizen by the citizen's own token; only that ci
          5 no time stamp, no signature: `tsa_unavailable`
 """
 
+import base64
 import hashlib
 import hmac
 import json
@@ -103,6 +104,7 @@ class SigningTransactions:
         at = self._parts.clock()
         if access.citizen is None:
             raise AccessRefused("a signature is asked with the citizen's own access token", "insufficient_scope")
+        _check_named(access, demand.document)
         _check_demand(demand, self._parts.config)
         await self._parts.store.purge(at - self._parts.config.retention)
         transaction = Transaction(
@@ -345,6 +347,13 @@ class SigningTransactions:
             )
             return
         await self._parts.audit.record("signing.acknowledged", correlation=found.id, detail={"result": outcome.value})
+
+
+def _check_named(access: PortalAccess, document: bytes) -> None:
+    """RFC 9396 cl. 2: a token that names documents serves for those, byte for byte, and for no others."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(document).digest()).rstrip(b"=").decode()
+    if access.documents and not any(hmac.compare_digest(named, digest) for named in access.documents):
+        raise AccessRefused("the access token names other documents than this one", "insufficient_scope")
 
 
 def _check_demand(demand: SigningDemand, config: SigningConfig) -> None:

@@ -6,6 +6,8 @@ Rules:   1 bounded: every part is there and within its size                     
          2 the reader's clock does not run backwards                                      list_clock
          3 TUF's workflow: signatures by threshold, versions, hashes, expiry              list_threshold_not_met, list_rollback,
            and joint roles signed by two regions                                          list_expired, list_frozen, list_mixed, …
+           and the log: this snapshot is in it, witnessed, and it was only appended to    list_not_logged, list_not_witnessed,
+                                                                                          list_log_inconsistent
          4 the documents are of the published form                                        list_malformed
          5 each section is its own region's, issued in the past, due in the future        list_region_overreach, list_clock, list_expired
          6 no region lists what the scheme admitted for another, or under another key     list_region_overreach
@@ -15,29 +17,28 @@ Spec:    ETSI TS 119 612 cl. 5.3, 5.5, TS 119 615 cl. 4; rollback, freeze and mi
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import TypeVar
 
 from trust_lists.bundle import SCHEME_PATH, ListBundle, check_sizes, section_path
-from trust_lists.document import parse_region_list
+from trust_lists.document import ParsedSection, parse_section
 from trust_lists.envelope import VerifiedEnvelope, last_valid_moment, verify_envelope
 from trust_lists.errors import ListClock, ListExpired, ListRegionOverreach
 from trust_lists.history import check_scheme_continues, check_section_continues
-from trust_lists.model import RegionList, Scheme, TrustService
-from trust_lists.scheme_document import parse_scheme
+from trust_lists.model import Admission, RegionList, Scheme, TrustService
+from trust_lists.scheme_document import ParsedScheme, parse_scheme_lines
 from trust_lists.snapshot import Snapshot
 from trust_lists.vocabulary import Region
 
 MAX_CLOCK_SKEW = timedelta(minutes=5)
 """How far the clocks of publisher and reader may differ."""
 
-T = TypeVar("T")
 
-
-def accept(bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, at: datetime) -> Snapshot:
+def accept(
+    bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, at: datetime, *, without_log: bool = False
+) -> Snapshot:
     """Return the list that these bytes are, or refuse them.
 
     Args:
@@ -45,28 +46,33 @@ def accept(bundle: ListBundle, trusted_root: bytes, previous: Snapshot | None, a
         trusted_root: root metadata that the reader trusts already (pinned, or the last accepted one).
         previous: what this reader accepted before, None at the very first time.
         at: the present, in UTC.
+        without_log: see `envelope.verify_envelope`.
 
     Raises:
         TrustListRefused: see the rules above for the codes.
     """
     check_sizes(bundle)  # 1
     _check_clock(previous, at)  # 2
-    envelope = verify_envelope(bundle, trusted_root, previous.envelope if previous else None, at)  # 3
-    hashes = {path: hashlib.sha256(data).hexdigest() for path, data in envelope.documents.items()}
-    scheme, sections = _parse_documents(envelope.documents, hashes, previous)  # 4
-    for region, section in sections.items():  # 5
-        _check_section(region, section, at)
-    _check_dates(scheme, at)
-    _check_scheme_dates(scheme)
+    held = previous.envelope if previous else None
+    envelope = verify_envelope(bundle, trusted_root, held, at, without_log=without_log)  # 3
+    parsed = _parse_documents(envelope, previous)  # 4
+    scheme, sections = parsed.scheme, parsed.sections
+    _check_dates(scheme, at)  # 5
+    for region, section in sections.items():
+        _check_dates(section, at)
+        if previous is None or section is not previous.sections[region]:
+            _check_section(region, section)
+    if previous is None or scheme is not previous.scheme:
+        _check_scheme_dates(scheme)
     _check_reach(scheme, sections)  # 6
     if previous is not None:  # 7
         check_scheme_continues(previous.scheme, scheme)
         for region, section in sections.items():
             check_section_continues(previous.sections[region], section)
-    return _build(envelope, hashes, scheme, sections, at)  # 8
+    return _build(envelope, parsed, previous, at)  # 8
 
 
-def accept_again(bundle: ListBundle, trusted_root: bytes, at: datetime) -> Snapshot:
+def accept_again(bundle: ListBundle, trusted_root: bytes, at: datetime, *, without_log: bool = False) -> Snapshot:
     """Return the list of a copy that was accepted before, also when it has expired since.
 
     It is judged at the last moment at which it was valid. What comes out is the floor for the next version, and tells by its own dates
@@ -76,7 +82,7 @@ def accept_again(bundle: ListBundle, trusted_root: bytes, at: datetime) -> Snaps
         TrustListRefused: as `accept`.
     """
     check_sizes(bundle)
-    return accept(bundle, trusted_root, None, last_valid_moment(bundle, trusted_root, at))
+    return accept(bundle, trusted_root, None, last_valid_moment(bundle, trusted_root, at), without_log=without_log)
 
 
 def _check_clock(previous: Snapshot | None, at: datetime) -> None:
@@ -85,28 +91,45 @@ def _check_clock(previous: Snapshot | None, at: datetime) -> None:
         raise ListClock("the clock of this reader was set back")
 
 
-def _parse_documents(
-    documents: Mapping[str, bytes], hashes: Mapping[str, str], previous: Snapshot | None
-) -> tuple[Scheme, dict[Region, RegionList]]:
-    """Parse the four documents; one whose bytes this reader has accepted before need not be parsed again."""
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """The four documents, and their entries by the hash of their line."""
 
-    def parsed(path: str, parse: Callable[[bytes], T], held: T | None) -> T:
-        if held is not None and previous is not None and previous.document_hashes[path] == hashes[path]:
-            return held
-        return parse(documents[path])
-
-    scheme = parsed(SCHEME_PATH, parse_scheme, previous.scheme if previous else None)
-    sections = {
-        region: parsed(section_path(region), parse_region_list, previous.sections[region] if previous else None)
-        for region in Region
-    }
-    return scheme, sections
+    scheme: Scheme
+    sections: dict[Region, RegionList]
+    known_admissions: Mapping[bytes, Admission]
+    known_services: Mapping[Region, Mapping[bytes, TrustService]]
 
 
-def _check_section(region: Region, section: RegionList, at: datetime) -> None:
+def _parse_documents(envelope: VerifiedEnvelope, previous: Snapshot | None) -> _Parsed:
+    """Parse the four documents; what this reader has accepted before, whole or line by line, is not parsed again."""
+    documents, held = envelope.documents, previous.document_hashes if previous else {}
+
+    def same(path: str) -> bool:
+        return held.get(path) == envelope.hashes[path]
+
+    if previous is not None and same(SCHEME_PATH):
+        parsed_scheme = ParsedScheme(previous.scheme, previous.known_admissions)
+    else:
+        parsed_scheme = parse_scheme_lines(documents[SCHEME_PATH], previous.known_admissions if previous else {})
+    sections: dict[Region, ParsedSection] = {}
+    for region in Region:
+        path = section_path(region)
+        if previous is not None and same(path):
+            sections[region] = ParsedSection(previous.sections[region], previous.known_services[region])
+        else:
+            sections[region] = parse_section(documents[path], previous.known_services[region] if previous else {})
+    return _Parsed(
+        parsed_scheme.scheme,
+        {region: parsed.section for region, parsed in sections.items()},
+        parsed_scheme.known,
+        {region: parsed.known for region, parsed in sections.items()},
+    )
+
+
+def _check_section(region: Region, section: RegionList) -> None:
     if section.region is not region:
         raise ListRegionOverreach(f"the section of {region.value} is written for another territory")
-    _check_dates(section, at)
     latest = max((service.periods[-1].starting_time for service in section.services), default=section.issued)
     if latest > section.issued:
         raise ListClock("a status starts after its list was issued")
@@ -140,24 +163,22 @@ def _check_reach(scheme: Scheme, sections: Mapping[Region, RegionList]) -> None:
                 raise ListRegionOverreach(f"{region.value} lists {service.id} otherwise than the scheme admitted it")
 
 
-def _build(
-    envelope: VerifiedEnvelope,
-    hashes: Mapping[str, str],
-    scheme: Scheme,
-    sections: Mapping[Region, RegionList],
-    at: datetime,
-) -> Snapshot:
-    admissions = {(entry.region, entry.service_id): entry for entry in scheme.admissions}
+def _build(envelope: VerifiedEnvelope, parsed: _Parsed, previous: Snapshot | None, at: datetime) -> Snapshot:
+    admissions = {(entry.region, entry.service_id): entry for entry in parsed.scheme.admissions}
+    before = previous.by_key if previous else {}
     services: list[TrustService] = []
     pending: list[TrustService] = []
-    for region, section in sections.items():
+    for region, section in parsed.sections.items():
         for service in section.services:
             admission = admissions.get((region, service.id))
             if admission is None:
                 pending.append(service)
-            else:
-                services.append(replace(service, admission=admission))
-    documents: list[RegionList | Scheme] = [scheme, *sections.values()]
+                continue
+            held = before.get(service.key_sha256)
+            if held is None or held.periods is not service.periods or held.admission is not admission:
+                held = replace(service, admission=admission)  # else it is the same service, as it was built before
+            services.append(held)
+    documents: list[RegionList | Scheme] = [parsed.scheme, *parsed.sections.values()]
     return Snapshot(
         version=envelope.version,
         sha256=hashlib.sha256(envelope.accepted.snapshot).hexdigest(),
@@ -165,11 +186,13 @@ def _build(
         next_update=min(envelope.next_update, *(document.next_update for document in documents)),
         fresh_until=envelope.fresh_until,
         accepted_at=at,
-        scheme=scheme,
-        sections=MappingProxyType(dict(sections)),
+        scheme=parsed.scheme,
+        sections=MappingProxyType(parsed.sections),
         services=tuple(services),
         pending=tuple(pending),
-        document_hashes=MappingProxyType(dict(hashes)),
+        document_hashes=MappingProxyType(dict(envelope.hashes)),
         envelope=envelope.accepted,
         by_key=MappingProxyType({service.key_sha256: service for service in services}),
+        known_admissions=parsed.known_admissions,
+        known_services=parsed.known_services,
     )

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from trust_lists import asn1_oids as oid
 from trust_lists.errors import AlgorithmRefused, KeyRefused, SignatureInvalid
-from trust_lists.sm2 import DEFAULT_USER_ID, SM2PublicKey
+from trust_lists.sm2 import DEFAULT_USER_ID, SM2PublicKey, is_sm2_spki
 from trust_lists.vocabulary import Region
 
 MAX_SPKI_BYTES = 4096
@@ -217,6 +217,8 @@ def key_kind(spki: bytes) -> KeyKind:
     Raises:
         KeyRefused: unreadable, or of a kind that is not verified here.
     """
+    if is_sm2_spki(spki):  # before asn1crypto, which does not know the form with the curve as algorithm
+        return KeyKind("sm2", 256)
     try:
         info = keys.PublicKeyInfo.load(spki, strict=True)
         name = info["algorithm"]["algorithm"].native
@@ -227,8 +229,6 @@ def key_kind(spki: bytes) -> KeyKind:
         raise KeyRefused("the public key cannot be read") from error
     if name == "ed25519":
         return KeyKind("ed25519", 256)
-    if curve == "sm2p256v1" or name == oid.SM2_CURVE:
-        return KeyKind("sm2", 256)
     if isinstance(curve, str) and curve in _CURVE_BITS:
         return KeyKind("ecdsa", _CURVE_BITS[curve])
     raise KeyRefused("a key of an unknown kind")

@@ -41,8 +41,10 @@ _NAMES = (
 def register() -> None:
     """Teach asn1crypto the SM names; harmless when called again."""
     for identifier, dotted, name in _NAMES:
+        if identifier._map.get(dotted) == name:
+            continue
         identifier._map[dotted] = name
-        identifier._reverse_map = None  # asn1crypto rebuilds it from `_map` at the next look-up
+        identifier._reverse_map = None  # asn1crypto builds it from `_map` when the class is first used, and only then
     # SignedData version 1 parses encapContentInfo as ContentInfo, so both GM content types need their shape here.
     cms.ContentInfo._oid_specs["gm_signed_data"] = cms.SignedData
     cms.ContentInfo._oid_specs["gm_data"] = core.OctetString

@@ -4,10 +4,21 @@ Owns:    `AuditTrail` (Protocol) and the shape of an event. Leaves the chain, it
 Rules:   an event carries pseudonyms only: no name, number, token, secret or image may be in `detail`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 AuditValue = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEvent:
+    """One event, with the members that `AuditTrail.record` explains."""
+
+    event: str
+    correlation: str
+    outcome: str = "ok"
+    detail: Mapping[str, AuditValue] | None = None
 
 
 class AuditTrail(Protocol):
@@ -26,6 +37,10 @@ class AuditTrail(Protocol):
         """
         ...
 
+    async def record_all(self, events: Sequence[AuditEvent]) -> None:
+        """Append the events of one request, in order and all or none, with one wait."""
+        ...
+
 
 class SilentTrail:
     """A trail that keeps nothing: for commands that run outside the service."""
@@ -34,3 +49,6 @@ class SilentTrail:
         self, event: str, *, correlation: str, outcome: str = "ok", detail: Mapping[str, AuditValue] | None = None
     ) -> None:
         """Take the event and forget it."""
+
+    async def record_all(self, events: Sequence[AuditEvent]) -> None:
+        """Take the events and forget them."""

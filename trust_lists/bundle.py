@@ -4,7 +4,8 @@ Owns:    `ListBundle`, file names of the published layout, and the pointers by w
 Leaves:  belief to `acceptance`: nothing read here is trusted, it only chooses which bytes to fetch.
 Rules:   every name that comes out of unverified bytes is rebuilt from a checked number or hash; no path from outside is ever used.
          Sizes are bounded before anything is parsed.
-Spec:    TUF specification cl. 5 and 6 (consistent snapshots): `metadata/<version>.<role>.json`, `targets/<dir>/<sha256>.<name>`.
+Spec:    TUF specification cl. 5 and 6 (consistent snapshots): `metadata/<version>.<role>.json`, `targets/<dir>/<sha256>.<name>`;
+         `log/<version>.tlog-proof` and C2SP tlog-tiles beside them.
 """
 
 import json
@@ -15,7 +16,9 @@ from typing import Any
 
 from trust_lists.document import MAX_SECTION_BYTES
 from trust_lists.errors import ListMalformed
+from trust_lists.log_tiles import MAX_TILE_BYTES
 from trust_lists.scheme_document import MAX_SCHEME_BYTES
+from trust_lists.transparency import MAX_PROOF_BYTES, proof_name, tiles_for
 from trust_lists.vocabulary import Region
 
 MAX_ROOT_BYTES = 256 * 1024
@@ -55,6 +58,13 @@ class ListBundle:
     """Metadata of `targets`, `hk`, `mo`, `gd`."""
     documents: Mapping[str, bytes] = field(repr=False)
     """The four documents by target path."""
+    proof: bytes = field(default=b"", repr=False)
+    """That the snapshot stands in the log; empty where the source has none."""
+    tiles: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    """The parts of the log that show that it continues what the reader saw last, by file name; they depend on the reader's past."""
+
+
+MAX_TILES = 64
 
 
 def metadata_name(role: str, version: int) -> str:
@@ -80,6 +90,8 @@ def check_sizes(bundle: ListBundle) -> None:
     sizes += [(len(root), MAX_ROOT_BYTES) for root in bundle.roots]
     sizes += [(len(data), MAX_TARGETS_BYTES) for data in bundle.roles.values()]
     sizes += [(len(data), TARGET_PATHS[path]) for path, data in bundle.documents.items()]
+    sizes += [(len(bundle.proof), MAX_PROOF_BYTES), (len(bundle.tiles), MAX_TILES)]
+    sizes += [(len(tile), MAX_TILE_BYTES) for tile in bundle.tiles.values()]
     if len(bundle.roots) > MAX_ROOT_ROTATIONS or any(size > most for size, most in sizes):
         raise ListMalformed("a part of the list is too long")
 
@@ -129,7 +141,9 @@ class FileRequest:
     """Set when the name already says which content it must be: a copy from anywhere will do."""
 
 
-def collect(root_version: int, timestamp: bytes | None = None) -> Generator[FileRequest, bytes | None, ListBundle]:
+def collect(
+    root_version: int, timestamp: bytes | None = None, log_size: int = 0
+) -> Generator[FileRequest, bytes | None, ListBundle]:
     """Ask for the files of the current version one by one, and return them together; no I/O happens here.
 
     The driver sends each file's bytes, or None when there is no such file.
@@ -137,6 +151,7 @@ def collect(root_version: int, timestamp: bytes | None = None) -> Generator[File
     Args:
         root_version: the version of the root that the reader trusts; the chain after it is collected.
         timestamp: the timestamp when the driver has read it already.
+        log_size: the size of the log when this reader saw it last, 0 when never.
 
     Raises:
         ListMalformed: a file is missing, or points nowhere.
@@ -158,7 +173,13 @@ def collect(root_version: int, timestamp: bytes | None = None) -> Generator[File
     for path, most in TARGET_PATHS.items():
         sha256 = parse_document_hash(roles[role_of(path)], path)
         documents[path] = _there((yield FileRequest(target_name(path, sha256), most, sha256)))
-    return ListBundle(tuple(roots), timestamp, snapshot, roles, documents)
+    proof = (yield FileRequest(proof_name(parse_snapshot_version(timestamp)), MAX_PROOF_BYTES)) or b""
+    tiles: dict[str, bytes] = {}
+    for tile in tiles_for(proof, log_size) if proof else ():
+        tiles[tile] = (
+            yield FileRequest(tile, MAX_TILE_BYTES)
+        ) or b""  # what is missing proves nothing: the gate says so
+    return ListBundle(tuple(roots), timestamp, snapshot, roles, documents, proof, tiles)
 
 
 def _there(data: bytes | None) -> bytes:

@@ -23,6 +23,15 @@ def read_certificate(path: Path) -> bytes:
             data = file.read(2 * MAX_CERTIFICATE_BYTES)
     except OSError as error:
         raise ListStorageFailed("the certificate file cannot be read") from error
+    return certificate_in(data)
+
+
+def certificate_in(data: bytes) -> bytes:
+    """Return the DER of the one certificate in these bytes, PEM or DER.
+
+    Raises:
+        CertificateMalformed: not one certificate.
+    """
     if pem.detect(data):
         try:
             _, _, data = pem.unarmor(data)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from asn1crypto import parser, x509
+from asn1crypto import x509
 
 from trust_lists import asn1_oids
 from trust_lists.algorithms import SignatureAlgorithm
@@ -20,8 +20,11 @@ from trust_lists.errors import CertificateMalformed
 MAX_CERTIFICATE_BYTES = 16 * 1024
 MAX_POLICIES = 64
 
-_SEQUENCE = 0x10
-_VERSION_TAG = (2, 0)  # [0] EXPLICIT Version, absent in v1 certificates
+_SEQUENCE = 0x30
+_VERSION_TAG = 0xA0  # [0] EXPLICIT Version, absent in v1 certificates
+_HIGH_TAG = 0x1F
+_LONG_FORM = 0x80
+_MAX_LENGTH_BYTES = 3
 _FIELDS_BEFORE_KEY = 5  # serialNumber, signature, issuer, validity, subject
 
 
@@ -36,27 +39,36 @@ def public_key_info(certificate: bytes) -> bytes:
     if len(certificate) > MAX_CERTIFICATE_BYTES:
         raise CertificateMalformed("the certificate is too long")
     try:
-        tbs = _children_of(_children_of(certificate, strict=True))
-        position = 0
-        if parser.peek(tbs) and (tbs[0] >> 6, tbs[0] & 0x1F) == _VERSION_TAG:
-            position = parser.peek(tbs)
+        tag, start, end = _header(certificate, 0)
+        tbs_tag, position, tbs_end = _header(certificate, start)
+        if (tag, tbs_tag, end) != (_SEQUENCE, _SEQUENCE, len(certificate)) or tbs_end > end:
+            raise ValueError("not one certificate")
+        tag, _, field_end = _header(certificate, position)
+        if tag == _VERSION_TAG:
+            position = field_end
         for _ in range(_FIELDS_BEFORE_KEY):
-            position += parser.peek(tbs[position:])
-        length = parser.peek(tbs[position:])
-    except (ValueError, IndexError, TypeError) as error:
+            _, _, position = _header(certificate, position)
+        tag, _, end = _header(certificate, position)
+    except (ValueError, IndexError) as error:
         raise CertificateMalformed("the certificate cannot be read") from error
-    key = tbs[position : position + length]
-    if not key or key[0] != 0x30:
+    if tag != _SEQUENCE or end > tbs_end:
         raise CertificateMalformed("the certificate carries no public key")
-    return key
+    return certificate[position:end]
 
 
-def _children_of(der: bytes, *, strict: bool = False) -> bytes:
-    """Return the content of the SEQUENCE at the start."""
-    _, _, tag, _, content, _ = parser.parse(der, strict=strict)
-    if tag != _SEQUENCE:
-        raise ValueError("not a SEQUENCE")
-    return bytes(content)
+def _header(der: bytes, position: int) -> tuple[int, int, int]:
+    """Return tag, start and end of the content of the element at a position: one-byte tags and definite lengths, as X.509 has."""
+    tag, length = der[position], der[position + 1]
+    start = position + 2
+    if length >= _LONG_FORM:
+        count = length - _LONG_FORM
+        if not 1 <= count <= _MAX_LENGTH_BYTES:
+            raise ValueError("an indefinite or enormous length")
+        length = int.from_bytes(der[start : start + count], "big")
+        start += count
+    if tag & _HIGH_TAG == _HIGH_TAG or start + length > len(der):
+        raise ValueError("the element runs over the end")
+    return tag, start, start + length
 
 
 def key_hash(spki: bytes) -> str:

@@ -1,14 +1,26 @@
 """`trust-list`: the command that CA administrators live in.
 
 Owns:    the Typer application and `main`.
-Leaves:  the commands to `cli_prepare` and `cli_service` (draft), `cli_publish` (sign, publish) and `cli_read`.
-Rules:   works on a plain directory (`--repo`), offline, with keys in PEM files. A key's password comes from
+Leaves:  the commands to `cli_prepare`, `cli_members`, `cli_service`, `cli_agreement` (draft), `cli_publish` (sign, publish), `cli_log`
+         (log, evidence), `cli_read`, `cli_explain`, `cli_monitor` (read) and `cli_xml`.
+Rules:   works on a plain directory (`--repo`), offline, with keys as `key_sources` reads them. A password or PIN comes from
          `GBA_TRUST_KEY_PASSWORD` or a prompt, never from an argument.
 """
 
 import typer
 
-from trust_lists import cli_prepare, cli_publish, cli_read, cli_service
+from trust_lists import (
+    cli_agreement,
+    cli_explain,
+    cli_log,
+    cli_members,
+    cli_monitor,
+    cli_prepare,
+    cli_publish,
+    cli_read,
+    cli_service,
+    cli_xml,
+)
 
 app = typer.Typer(
     name="trust-list",
@@ -16,10 +28,19 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-cli_prepare.register(app)
-cli_service.register(app)
-cli_publish.register(app)
-cli_read.register(app)
+for part in (
+    cli_prepare,
+    cli_members,
+    cli_service,
+    cli_agreement,
+    cli_publish,
+    cli_log,
+    cli_read,
+    cli_explain,
+    cli_monitor,
+    cli_xml,
+):
+    part.register(app)
 
 
 def main() -> None:

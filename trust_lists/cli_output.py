@@ -22,6 +22,25 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+_DISTRUST = "do not use this copy; `trust-list evidence ONE OTHER` compares two copies and prints what it finds"
+_RENEW = "its publisher runs `trust-list refresh-timestamp`, or signs and publishes again; a reader asks another mirror"
+_AFTER = {
+    "list_not_witnessed": "`trust-list witness --key WITNESS.pem` by two regions, then `trust-list publish` again",
+    "list_threshold_not_met": "whoever is missing signs (`trust-list sign --key OFFICER.pem`); a list from outside: do not use it",
+    "list_not_logged": "its operators run `trust-list log init`, sign and publish; a reader asks another mirror",
+    "list_equivocation": _DISTRUST,
+    "list_log_inconsistent": _DISTRUST,
+    "list_rollback": _DISTRUST,
+    "list_mixed": _DISTRUST,
+    "list_expired": _RENEW,
+    "list_frozen": _RENEW,
+    "list_clock": "see whether the clock of this machine is right",
+    "key_refused": "check the key file and its password or PIN (GBA_TRUST_KEY_PASSWORD, or the prompt)",
+    "trust_list_unavailable": "check the address, and try again later",
+    "list_storage_failed": "check the path, its rights, and the space on the disk",
+}
+
+
 @contextmanager
 def refusals(as_json: bool) -> Iterator[None]:
     """Turn domain errors into exit codes: 1 refused, 3 unavailable."""
@@ -37,6 +56,11 @@ def fail(code: str, detail: str, as_json: bool, *, exit_code: int = 1) -> NoRetu
         print_json({"error": {"code": code, "detail": detail}})
     else:
         err.print(f"[bold]refused[/bold] {code}: ", detail, sep="", markup=True)
+        err.print(
+            f"next: {_AFTER.get(code, 'mend what is said above and run the command again')}",
+            markup=False,
+            soft_wrap=True,
+        )
     raise typer.Exit(exit_code)
 
 
@@ -55,6 +79,16 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     out.print(table)
 
 
+@contextmanager
+def progress(what: str, as_json: bool) -> Iterator[None]:
+    """Show that something is going on, where a person looks at it; nothing is written when piped or with `--json`."""
+    if as_json or not err.is_terminal:
+        yield
+        return
+    with err.status(f"{what} …"):
+        yield
+
+
 def _plain(cell: object) -> str:
     return str(cell).replace("[", r"\[")
 
@@ -65,4 +99,4 @@ def finish(as_json: bool, value: object, show: Callable[[], None], next_step: st
         print_json(value)
     else:
         show()
-    err.print(f"next: {next_step}", markup=False)
+    err.print(f"next: {next_step}", markup=False, soft_wrap=True)

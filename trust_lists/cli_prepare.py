@@ -1,32 +1,31 @@
-"""`trust-list` commands that change the draft: init, key, officer, ca, agreement.
+"""`trust-list` commands that change the draft: init, key, ca.
 
 Owns:    options and output of these commands. Leaves the changes to `drafting`, files to `workspace`,
-         services to `cli_service`.
+         services to `cli_service`, people and keys to `cli_members`, agreements to `cli_agreement`.
 Rules:   nothing here needs a private key or publishes anything; every change ends with the diff that officers will sign.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from trust_lists.checkpoint import NoteKey, note_key
 from trust_lists.cli_output import JsonOption, finish, print_table, refusals
 from trust_lists.clock import utc_now
 from trust_lists.diff import Change, diff
-from trust_lists.drafting import (
-    add_provider,
-    enact_agreement,
-    repeal_agreement,
-)
-from trust_lists.errors import DraftRefused
+from trust_lists.drafting import add_provider
+from trust_lists.errors import DraftRefused, ListMalformed
 from trust_lists.founding import founding_draft
+from trust_lists.list_log import origin_of, witness_key
 from trust_lists.publication import Draft, draft_of
 from trust_lists.repository import Officer, Roster
 from trust_lists.signers import generate_key, public_key, public_pem, write_private_key
+from trust_lists.transparency import LogKeys
 from trust_lists.vocabulary import Region
-from trust_lists.workspace import Workspace, with_officer, without_officer
+from trust_lists.workspace import Workspace
 
 RepoOption = Annotated[Path, typer.Option("--repo", help="The workspace directory.")]
 AtOption = Annotated[
@@ -56,18 +55,14 @@ def moment(at: str | None) -> datetime:
 def register(app: typer.Typer) -> None:
     """Hang the commands into the application."""
     for name, group in (
-        ("officer", _officer),
         ("ca", _ca),
-        ("agreement", _agreement),
         ("key", _key),
     ):
         app.add_typer(group, name=name)
     app.command("init")(init)
 
 
-_officer = typer.Typer(help="Who may sign for a region.", no_args_is_help=True)
 _ca = typer.Typer(help="Providers of trust services.", no_args_is_help=True)
-_agreement = typer.Typer(help="Mutual recognition agreements between two regions.", no_args_is_help=True)
 _key = typer.Typer(help="Key files.", no_args_is_help=True)
 
 
@@ -76,10 +71,17 @@ def init(
     online: Annotated[
         Path, typer.Option(help="Public key (PEM) of the online role that signs snapshot and timestamp.")
     ],
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="REGION=PUBLIC.pem: the key by which a region witnesses the log; two regions at least."),
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="Public key (Ed25519) of the log; the online key by default.")
+    ] = None,
     repo: RepoOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Begin a list: who may sign, an empty scheme, three empty sections."""
+    """Begin a list: who may sign, who keeps and who witnesses its log, an empty scheme, three empty sections."""
     with refusals(as_json):
         workspace = Workspace(repo)
         if workspace.exists():
@@ -89,7 +91,7 @@ def init(
         if {entry.region for entry in officers} != set(Region):
             raise DraftRefused("every region needs at least one officer")
         online_pem = _read_text(online)
-        roster = Roster(officers, public_key(online_pem))
+        roster = Roster(officers, public_key(online_pem), log=read_log_keys(log or online, witness or ()))
         pems[roster.online.keyid] = online_pem
         workspace.save_roster(roster, pems)
         workspace.save_draft(founding_draft(utc_now()))
@@ -100,6 +102,28 @@ def init(
             lambda: print_table("officers", ("region", "name", "key"), rows),
             "add providers (`ca add`) and services (`service add`), then `lint` and `sign`",
         )
+
+
+def read_log_keys(log: Path, witnesses: Sequence[str]) -> LogKeys:
+    """Return the keys of a log and its witnesses from their public key files.
+
+    Raises:
+        BadParameter: a witness is not REGION=PUBLIC.pem.
+        DraftRefused: fewer than two regions witness, or one key stands for two.
+    """
+    keys: dict[Region, NoteKey] = {}
+    for value in witnesses:
+        name, _, path = value.partition("=")
+        if name not in set(Region) or not path:
+            raise typer.BadParameter("expected REGION=PUBLIC.pem", param_hint="--witness")
+        keys[Region(name)] = witness_key(Region(name), public_key(_read_text(Path(path))))
+    log_key = public_key(_read_text(log))
+    try:
+        return LogKeys(note_key(origin_of(log_key.keyid), log_key), keys)
+    except ListMalformed as error:
+        raise DraftRefused(
+            "name a witness of two regions at least (--witness hk=PUBLIC.pem), each with a key of its own"
+        ) from error
 
 
 def _parse_officer(value: str, pems: dict[str, str]) -> Officer:
@@ -145,50 +169,6 @@ def print_changes(changes: tuple[Change, ...]) -> None:
     print_table("the draft changes", ("signed by", "subject", "change"), rows)
 
 
-@_officer.command("add")
-def officer_add(
-    region: RegionOption,
-    name: Annotated[str, typer.Option(help="The officer's name.")],
-    public: Annotated[Path, typer.Option("--public-key", help="Public key in PEM.")],
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Add an officer to a region; needs signatures of two regions on a new root."""
-    with refusals(as_json):
-        workspace = Workspace(repo)
-        pem = _read_text(public)
-        key = public_key(pem, region, name)
-        roster = with_officer(workspace.roster(), Officer(region, name, key))
-        workspace.save_roster(roster, {**workspace.roster_pems(), key.keyid: pem})
-        _show_roster(roster, as_json)
-
-
-@_officer.command("remove")
-def officer_remove(
-    region: RegionOption,
-    name: Annotated[str, typer.Option(help="The officer's name.")],
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Remove an officer; needs signatures of two regions on a new root."""
-    with refusals(as_json):
-        workspace = Workspace(repo)
-        roster = without_officer(workspace.roster(), region, name)
-        workspace.save_roster(roster, workspace.roster_pems())
-        _show_roster(roster, as_json)
-
-
-def _show_roster(roster: Roster, as_json: bool) -> None:
-    rows = [(officer.region.value, officer.name, officer.key.keyid[:16]) for officer in roster.officers]
-    value = {"officers": [{"region": region, "name": name, "key": key} for region, name, key in rows]}
-    finish(
-        as_json,
-        value,
-        lambda: print_table("officers", ("region", "name", "key"), rows),
-        "`trust-list sign` by two regions: the root changes",
-    )
-
-
 @_ca.command("add")
 def ca_add(
     region: RegionOption,
@@ -199,37 +179,6 @@ def ca_add(
 ) -> None:
     """Add a provider; it is published with its first service."""
     change_draft(repo, as_json, lambda draft: add_provider(draft, region, name, information_uri))
-
-
-@_agreement.command("enact")
-def agreement_enact(
-    agreement_id: Annotated[str, typer.Argument(metavar="ID")],
-    between: Annotated[str, typer.Option(help="The two regions, e.g. hk,gd.")],
-    purpose: Annotated[list[str], typer.Option(help="A purpose that it covers; repeatable.")],
-    name: Annotated[str, typer.Option(help="Its name.")] = "Mutual recognition",
-    at: AtOption = None,
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Enact an agreement, or one that was repealed; two regions sign."""
-    names = between.split(",")
-    if len(names) != 2 or not set(names) <= set(Region):
-        raise typer.BadParameter("expected two regions, e.g. hk,gd", param_hint="--between")
-    regions = (Region(names[0]), Region(names[1]))
-    when = moment(at)
-    change_draft(repo, as_json, lambda d: enact_agreement(d, agreement_id, regions, tuple(purpose), name, when))
-
-
-@_agreement.command("repeal")
-def agreement_repeal(
-    agreement_id: Annotated[str, typer.Argument(metavar="ID")],
-    at: AtOption = None,
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Repeal an agreement; two regions sign."""
-    when = moment(at)
-    change_draft(repo, as_json, lambda draft: repeal_agreement(draft, agreement_id, when))
 
 
 @_key.command("new")

@@ -1,6 +1,6 @@
-"""`trust-list` commands that read: show, history, verify, explain, client, doctor.
+"""`trust-list` commands that read: show, history, verify, client, doctor.
 
-Owns:    options and output of these commands. Leaves acceptance to the one gate, the rule to `recognition`.
+Owns:    options and output of these commands. Leaves acceptance to the one gate, `explain` to `cli_explain`.
 Rules:   whatever is shown of a list has passed the gate in this very run.
 """
 
@@ -13,14 +13,12 @@ from typing import Annotated
 import typer
 
 from trust_lists import sm2
-from trust_lists.certificate_files import read_certificate
 from trust_lists.cli_output import JsonOption, finish, print_table, refusals
-from trust_lists.cli_prepare import HERE, AtOption, RepoOption, moment
+from trust_lists.cli_prepare import HERE, RepoOption
 from trust_lists.client import TrustListClient
 from trust_lists.clock import utc_now
 from trust_lists.errors import DraftRefused, ListStorageFailed
-from trust_lists.recognition import Effect, find_issuer, standing
-from trust_lists.routes import service_row
+from trust_lists.presentation import service_row
 from trust_lists.snapshot import Snapshot
 from trust_lists.workspace import Workspace
 
@@ -38,7 +36,6 @@ def register(app: typer.Typer) -> None:
         "show": show,
         "history": history,
         "verify": verify,
-        "explain": explain,
         "client": client,
         "doctor": doctor,
     }
@@ -46,12 +43,22 @@ def register(app: typer.Typer) -> None:
         app.command(name)(command)
 
 
-def _accept(source: str | None, root: Path | None, repo: Path, copy: Path | None = None) -> Snapshot:
+def pinned_root(root: Path | None, repo: Path, *, needed: bool = True) -> bytes | None:
+    """Return the root that is pinned: the file named, else the workspace's own first one.
+
+    Raises:
+        DraftRefused: there is none, and one is needed.
+    """
+    trusted_root = _read(root) if root is not None else Workspace(repo).first_root()
+    if trusted_root is None and needed:
+        raise DraftRefused("name the pinned root with --root: there is no published list here")
+    return trusted_root
+
+
+def accept_from(source: str | None, root: Path | None, repo: Path, copy: Path | None = None) -> Snapshot:
     """Fetch and accept a list, from anywhere."""
     workspace = Workspace(repo)
-    trusted_root = _read(root) if root is not None else workspace.first_root()
-    if trusted_root is None:
-        raise DraftRefused("name the pinned root with --root: there is no published list here")
+    trusted_root = pinned_root(root, repo) or b""
 
     async def fetch() -> Snapshot:
         reader = TrustListClient(source or workspace.published_directory, copy, trusted_root, utc_now)
@@ -96,7 +103,7 @@ def show(
 ) -> None:
     """Show the services and agreements of a published list."""
     with refusals(as_json):
-        snapshot = _accept(source, root, repo)
+        snapshot = accept_from(source, root, repo)
         value = {**_summary(snapshot), "services": [service_row(service) for service in snapshot.services]}
         rows = [
             (
@@ -130,7 +137,7 @@ def history(
 ) -> None:
     """Show every status that a service has had."""
     with refusals(as_json):
-        snapshot = _accept(None, root, repo)
+        snapshot = accept_from(None, root, repo)
         service = snapshot.service(service_id)
         if service is None:
             raise DraftRefused(f"the list has no service {service_id}")
@@ -148,55 +155,11 @@ def verify(
 ) -> None:
     """Pass a published list through the gate."""
     with refusals(as_json):
-        value = _summary(_accept(source, root, repo))
+        value = _summary(accept_from(source, root, repo))
         rows = [
             (name, value[name]) for name in ("version", "sha256", "issued", "next_update", "fresh_until", "services")
         ]
         finish(as_json, value, lambda: print_table("accepted", ("what", "value"), rows), "`trust-list show`")
-
-
-def explain(
-    certificate: Annotated[Path, typer.Argument(help="The certificate, PEM or DER.")],
-    *,
-    issuer: Annotated[
-        Path | None, typer.Option(help="Its issuer's certificate; looked up in the list by default.")
-    ] = None,
-    at: AtOption = None,
-    purpose: Annotated[str | None, typer.Option(help="Only this purpose.")] = None,
-    source: Annotated[str | None, typer.Option("--trust-list", help="URL or directory of the list.")] = None,
-    root: RootOption = None,
-    repo: RepoOption = HERE,
-    as_json: JsonOption = False,
-) -> None:
-    """Say for which region and purpose a certificate is recognised, and why; exit 1 when for none."""
-    when = moment(at)
-    with refusals(as_json):
-        snapshot = _accept(source, root, repo)
-        der = read_certificate(certificate)
-        rows = standing(snapshot, der, _issuer_of(snapshot, der, issuer), when)
-        rows = tuple(row for row in rows if purpose in (None, row.purpose))
-        value = {
-            "snapshot": {"version": snapshot.version, "sha256": snapshot.sha256},
-            "at": when.isoformat(),
-            "standing": [row.to_json() for row in rows],
-        }
-        cells = [(row.region.value, row.purpose, row.effect.value, row.reason) for row in rows]
-        good = any(row.effect is Effect.RECOGNISED for row in rows)
-        finish(
-            as_json,
-            value,
-            lambda: print_table(f"at {when}", ("region", "purpose", "effect", "reason"), cells),
-            "the reasons name what would have to change",
-        )
-        if not good:
-            raise typer.Exit(1)
-
-
-def _issuer_of(snapshot: Snapshot, certificate: bytes, issuer: Path | None) -> bytes:
-    """Return the issuer's certificate: the named one, else the listed one that really signed it, else the certificate itself."""
-    if issuer is not None:
-        return read_certificate(issuer)
-    return find_issuer(snapshot, certificate) or certificate
 
 
 def client(
@@ -207,7 +170,7 @@ def client(
 ) -> None:
     """Update a local copy; an older or bad list never replaces it."""
     with refusals(as_json):
-        value = _summary(_accept(source, root, HERE, directory))
+        value = _summary(accept_from(source, root, HERE, directory))
         rows = [(name, value[name]) for name in ("version", "sha256", "fresh_until", "services")]
         finish(
             as_json,

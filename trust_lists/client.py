@@ -10,6 +10,7 @@ Spec:    TUF specification cl. 5; ETSI TS 119 615 cl. 4.2 (next update).
 """
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -17,13 +18,31 @@ from datetime import datetime
 from pathlib import Path
 
 from trust_lists.acceptance import accept, accept_again
-from trust_lists.bundle import TIMESTAMP_NAME, FileRequest, ListBundle, collect, parse_root_version
+from trust_lists.bundle import (
+    TARGET_PATHS,
+    TIMESTAMP_NAME,
+    FileRequest,
+    ListBundle,
+    collect,
+    parse_root_version,
+    target_name,
+)
 from trust_lists.clock import Clock
+from trust_lists.collector import collector_paused
 from trust_lists.config import ReaderPolicy
-from trust_lists.errors import ListFrozen, ListStorageFailed, TrustListError, TrustListNotLoaded, TrustListStale
+from trust_lists.equivocation import evidence_between
+from trust_lists.errors import (
+    ListEquivocation,
+    ListFrozen,
+    ListLogInconsistent,
+    ListStorageFailed,
+    TrustListError,
+    TrustListNotLoaded,
+    TrustListStale,
+)
 from trust_lists.fetchers import CopyFetcher, Fetcher, fetcher_for
 from trust_lists.snapshot import Snapshot
-from trust_lists.store import is_published, prune, read_bundle, write_bundle
+from trust_lists.store import is_published, prune, read_bundle, write_atomically, write_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +69,15 @@ class ReaderStatus:
         """Return it with ISO times."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in fields.items()}
+
+
+def _accept(bundle: ListBundle, trusted_root: bytes, held: Snapshot | None, at: datetime) -> Snapshot:
+    with collector_paused():
+        return accept(bundle, trusted_root, held, at)
+
+
+def _log_size(held: Snapshot | None) -> int:
+    return held.envelope.logged.checkpoint.size if held is not None and held.envelope.logged is not None else 0
 
 
 class TrustListClient:
@@ -82,6 +110,7 @@ class TrustListClient:
         self._checked_at: datetime | None = None
         self._last_error: str | None = None
         self._loaded = False
+        self._exports: dict[tuple[str, str], bytes] = {}
         self._lock = asyncio.Lock()
 
     def current(self, at: datetime | None = None) -> Snapshot:
@@ -147,6 +176,38 @@ class TrustListClient:
             self._last_error = None
             return self._held
 
+    async def document(self, snapshot: Snapshot, path: str) -> bytes:
+        """Return a signed document of an accepted version, byte for byte, from the copy or the source.
+
+        Raises:
+            TrustListNotLoaded: neither has it any more.
+        """
+        sha256 = snapshot.document_hashes[path]
+        fetcher = CopyFetcher(self._cache, self._fetcher) if self._cache else self._fetcher
+        data = await fetcher.fetch(FileRequest(target_name(path, sha256), TARGET_PATHS[path], sha256))
+        if data is None or hashlib.sha256(data).hexdigest() != sha256:
+            raise TrustListNotLoaded("the source does not have this document any more")
+        return data
+
+    async def export(self, snapshot: Snapshot, part: str) -> bytes | None:
+        """Return an XML export of an accepted version when the source has one that says the same; None when it has none.
+
+        Raises:
+            ListMixed, SignatureInvalid, ListMalformed: what the source has does not say what the list says.
+        """
+        from trust_lists.xml_publication import check_export, export_request  # noqa: PLC0415 - lxml, only where it is asked for
+
+        held = self._exports.get((snapshot.sha256, part))
+        if held is not None:
+            return held
+        data = await self._fetcher.fetch(export_request(snapshot.version, part))
+        if data is None:
+            return None
+        checked = await asyncio.to_thread(check_export, snapshot, part, data)
+        self._exports = {key: value for key, value in self._exports.items() if key[0] == snapshot.sha256}
+        self._exports[snapshot.sha256, part] = checked
+        return checked
+
     async def keep_refreshing(self) -> None:
         """Refresh for ever at the policy's interval; what goes wrong is kept in `status`. Ends when cancelled."""
         while True:
@@ -176,18 +237,24 @@ class TrustListClient:
 
     def _read_copy(self, cache: Path) -> tuple[Snapshot, tuple[bytes, ...]]:
         bundle = read_bundle(cache, self._pinned)
-        return accept_again(bundle, self._pinned, self._clock()), bundle.roots
+        with collector_paused():
+            return accept_again(bundle, self._pinned, self._clock()), bundle.roots
 
     async def _refresh(self) -> Snapshot:
         held = self._held
         trusted_root = held.envelope.root if held else self._pinned
-        bundle = await self._fetch(collect(parse_root_version(trusted_root)), held)
+        bundle = await self._fetch(collect(parse_root_version(trusted_root), log_size=_log_size(held)), held)
         if bundle is None:
             assert held is not None  # noqa: S101 - only an unchanged timestamp ends the collection early
             if held.fresh_until <= self._clock():
                 raise ListFrozen("the source still serves the expired timestamp that this reader already holds")
             return held
-        accepted = await asyncio.to_thread(accept, bundle, trusted_root, held, self._clock())
+        try:
+            accepted = await asyncio.to_thread(_accept, bundle, trusted_root, held, self._clock())
+        except (ListEquivocation, ListLogInconsistent):
+            if held is not None:
+                await asyncio.to_thread(self._keep_evidence, held, bundle)
+            raise
         self._roots = (*self._roots, *bundle.roots)
         await self._keep_copy(replace(bundle, roots=self._roots))
         return accepted
@@ -212,6 +279,18 @@ class TrustListClient:
         except StopIteration as done:
             bundle: ListBundle = done.value
             return bundle
+
+    def _keep_evidence(self, held: Snapshot, bundle: ListBundle) -> None:
+        """Save what proves that the source says two things; `trust-list evidence FILE` prints it."""
+        found = evidence_between(held, bundle)
+        if self._cache is None or found is None:
+            return
+        name = f"evidence/{held.version}-{hashlib.sha256(found.second).hexdigest()[:16]}.json"
+        try:
+            write_atomically(self._cache / name, found.to_bytes())
+            logger.error("the source of the trust list equivocates: evidence kept in %s", name)
+        except ListStorageFailed as error:
+            logger.warning("the source of the trust list equivocates, and the evidence was not saved: %s", error.code)
 
     async def _keep_copy(self, bundle: ListBundle) -> None:
         """Save the last-good copy; a full disk does not take the accepted list away."""

@@ -9,12 +9,17 @@ Spec:    ETSI TS 119 602 v1.1.1 (member names of the JSON binding), TS 119 612 c
 
 import base64
 import binascii
+import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from trust_lists.certificates import MAX_CERTIFICATE_BYTES, certificate_key_hash
-from trust_lists.errors import CertificateMalformed
+from trust_lists.errors import CertificateMalformed, ListMalformed
+from trust_lists.line_layout import join_section, split_section
 from trust_lists.model import (
     LocalText,
     RegionList,
@@ -32,11 +37,13 @@ from trust_lists.strict_json import (
     members,
     number,
     parse_object,
+    parse_value,
     refuse,
     sequence,
     text,
     write_instant,
     write_object,
+    write_value,
 )
 from trust_lists.vocabulary import Region
 
@@ -61,31 +68,98 @@ _STATUSES = {status.value: status for status in ServiceStatus}
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+Known = Mapping[bytes, TrustService]
+"""Services that were parsed before, by the SHA-256 of their line."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedSection:
+    """A region's document, and its services by the hash of their line, for the next version."""
+
+    section: RegionList
+    known: Known
+
+
 def parse_region_list(data: bytes) -> RegionList:
     """Read a region's document.
 
     Raises:
         ListMalformed: any departure from the published form, a certificate that cannot be read, periods out of order.
     """
+    return parse_section(data, {}).section
+
+
+def parse_section(data: bytes, known: Known) -> ParsedSection:
+    """Read a region's document; a line that was parsed before is not parsed again.
+
+    Args:
+        data: the document.
+        known: what an earlier version's parsing gave, for the same region.
+
+    Raises:
+        ListMalformed: as `parse_region_list`.
+    """
+    if len(data) > MAX_SECTION_BYTES:
+        raise ListMalformed("the document is too long")
+    lines = split_section(data)
+    if lines is None:
+        return ParsedSection(_parse_whole(data), {})
+    info = members(parse_value(lines.information), "ListAndSchemeInformation", _INFORMATION)
+    region = parse_territory(info["SchemeTerritory"], "SchemeTerritory")
+    if len(lines.providers) > MAX_PROVIDERS:
+        refuse("TrustedEntitiesList", f"not an array of 0 to {MAX_PROVIDERS} items")
+    parsed: dict[bytes, TrustService] = {}
+    providers = tuple(
+        _parse_lines(head, services, f"TrustedEntitiesList[{index}]", region, known, parsed)
+        for index, (head, services) in enumerate(lines.providers)
+    )
+    return ParsedSection(_region_list(info, region, providers), parsed)
+
+
+def _parse_lines(
+    head: bytes, lines: tuple[bytes, ...], where: str, region: Region, known: Known, parsed: dict[bytes, TrustService]
+) -> TrustServiceProvider:
+    names, uri = _parse_provider_information(parse_value(head), where)
+    if len(lines) > MAX_SERVICES_PER_PROVIDER:
+        refuse(f"{where}.TrustedEntityServices", f"not an array of 0 to {MAX_SERVICES_PER_PROVIDER} items")
+    services = []
+    for index, line in enumerate(lines):
+        digest = hashlib.sha256(line).digest()
+        service = known.get(digest)
+        if service is None or service.provider != names[0].value or service.region is not region:
+            place = f"{where}.TrustedEntityServices[{index}]"
+            service = _parse_service(parse_value(line), place, region, names[0].value)
+        parsed[digest] = service
+        services.append(service)
+    return TrustServiceProvider(names, uri, tuple(services))
+
+
+def _parse_whole(data: bytes) -> RegionList:
+    """Read a document of any layout."""
     document = members(parse_object(data, max_bytes=MAX_SECTION_BYTES), "list", _LIST)
     info = members(document["ListAndSchemeInformation"], "ListAndSchemeInformation", _INFORMATION)
+    region = parse_territory(info["SchemeTerritory"], "SchemeTerritory")
+    providers = sequence(
+        document["TrustedEntitiesList"],
+        "TrustedEntitiesList",
+        lambda value, where: _parse_provider(value, where, region),
+        most=MAX_PROVIDERS,
+    )
+    return _region_list(info, region, providers)
+
+
+def _region_list(info: Json, region: Region, providers: tuple[TrustServiceProvider, ...]) -> RegionList:
     number(info["LoTEVersionIdentifier"], "LoTEVersionIdentifier", most=1)
     if info["LoTEType"] != LIST_TYPE:
         refuse("LoTEType", "another type of list")
     number(info["HistoricalInformationPeriod"], "HistoricalInformationPeriod", least=HISTORY_NEVER_REMOVED, most=65535)
-    region = parse_territory(info["SchemeTerritory"], "SchemeTerritory")
     parsed = RegionList(
         region=region,
         operator_names=parse_names(info["SchemeOperatorName"], "SchemeOperatorName"),
         sequence_number=number(info["LoTESequenceNumber"], "LoTESequenceNumber"),
         issued=instant(info["ListIssueDateTime"], "ListIssueDateTime"),
         next_update=instant(info["NextUpdate"], "NextUpdate"),
-        providers=sequence(
-            document["TrustedEntitiesList"],
-            "TrustedEntitiesList",
-            lambda value, where: _parse_provider(value, where, region),
-            most=MAX_PROVIDERS,
-        ),
+        providers=providers,
     )
     _check_unique(parsed)
     return parsed
@@ -125,17 +199,20 @@ _SUPPLY = frozenset({"ServiceType", "uriValue"})
 
 def _parse_provider(value: object, where: str, region: Region) -> TrustServiceProvider:
     entity = members(value, where, _PROVIDER)
-    info = members(entity["TrustedEntityInformation"], f"{where}.TrustedEntityInformation", _PROVIDER_INFORMATION)
-    names = parse_names(info["TEName"], f"{where}.TEName")
-    return TrustServiceProvider(
-        names=names,
-        information_uri=_parse_uri(info["TEInformationURI"], f"{where}.TEInformationURI"),
-        services=sequence(
-            entity["TrustedEntityServices"],
-            f"{where}.TrustedEntityServices",
-            lambda item, place: _parse_service(item, place, region, names[0].value),
-            most=MAX_SERVICES_PER_PROVIDER,
-        ),
+    names, uri = _parse_provider_information(entity["TrustedEntityInformation"], where)
+    services = sequence(
+        entity["TrustedEntityServices"],
+        f"{where}.TrustedEntityServices",
+        lambda item, place: _parse_service(item, place, region, names[0].value),
+        most=MAX_SERVICES_PER_PROVIDER,
+    )
+    return TrustServiceProvider(names, uri, services)
+
+
+def _parse_provider_information(value: object, where: str) -> tuple[tuple[LocalText, ...], str]:
+    info = members(value, f"{where}.TrustedEntityInformation", _PROVIDER_INFORMATION)
+    return parse_names(info["TEName"], f"{where}.TEName"), _parse_uri(
+        info["TEInformationURI"], f"{where}.TEInformationURI"
     )
 
 
@@ -179,10 +256,18 @@ def _parse_history_entry(value: object, where: str) -> StatusPeriod:
 
 
 def _parse_period(entry: Json, where: str) -> StatusPeriod:
-    status = _STATUSES.get(entry["ServiceStatus"]) if isinstance(entry["ServiceStatus"], str) else None
-    if status is None:
-        refuse(f"{where}.ServiceStatus", "an unknown status")
-    return StatusPeriod(status, instant(entry["StatusStartingTime"], f"{where}.StatusStartingTime"))
+    status, start = entry["ServiceStatus"], entry["StatusStartingTime"]
+    if not isinstance(status, str) or not isinstance(start, str):
+        refuse(f"{where}.ServiceStatus", "not a text")
+    return _period(status, start)
+
+
+@lru_cache(maxsize=16_384)  # many services change status in one instant; values are immutable
+def _period(status: str, start: str) -> StatusPeriod:
+    known = _STATUSES.get(status)
+    if known is None:
+        refuse("ServiceStatus", "an unknown status")
+    return StatusPeriod(known, instant(start, "StatusStartingTime"))
 
 
 def _parse_identity(value: object, where: str) -> tuple[tuple[bytes, ...], str]:
@@ -255,31 +340,52 @@ def parse_words(value: object, where: str) -> tuple[str, ...]:
 
 
 def write_region_list(region_list: RegionList) -> bytes:
-    """Write a region's document."""
+    """Write a region's document as it is published: one service a line."""
+    return join_section(
+        write_value(_write_information(region_list)),
+        (
+            (
+                write_value(_write_provider_information(provider)),
+                (write_value(_write_service(s)) for s in provider.services),
+            )
+            for provider in region_list.providers
+        ),
+    )
+
+
+def write_readable(region_list: RegionList) -> bytes:
+    """Write a region's document for review: one member a line, as drafts lie in the workspace."""
     return write_object(
         {
-            "ListAndSchemeInformation": {
-                "LoTEVersionIdentifier": 1,
-                "LoTESequenceNumber": region_list.sequence_number,
-                "LoTEType": LIST_TYPE,
-                "SchemeOperatorName": write_names(region_list.operator_names),
-                "SchemeTerritory": region_list.region.territory,
-                "HistoricalInformationPeriod": HISTORY_NEVER_REMOVED,
-                "ListIssueDateTime": write_instant(region_list.issued),
-                "NextUpdate": write_instant(region_list.next_update),
-            },
-            "TrustedEntitiesList": [_write_provider(provider) for provider in region_list.providers],
+            "ListAndSchemeInformation": _write_information(region_list),
+            "TrustedEntitiesList": [
+                {
+                    "TrustedEntityInformation": _write_provider_information(provider),
+                    "TrustedEntityServices": [_write_service(service) for service in provider.services],
+                }
+                for provider in region_list.providers
+            ],
         }
     )
 
 
-def _write_provider(provider: TrustServiceProvider) -> Json:
+def _write_information(region_list: RegionList) -> Json:
     return {
-        "TrustedEntityInformation": {
-            "TEName": write_names(provider.names),
-            "TEInformationURI": [{"lang": "en", "uriValue": provider.information_uri}],
-        },
-        "TrustedEntityServices": [_write_service(service) for service in provider.services],
+        "LoTEVersionIdentifier": 1,
+        "LoTESequenceNumber": region_list.sequence_number,
+        "LoTEType": LIST_TYPE,
+        "SchemeOperatorName": write_names(region_list.operator_names),
+        "SchemeTerritory": region_list.region.territory,
+        "HistoricalInformationPeriod": HISTORY_NEVER_REMOVED,
+        "ListIssueDateTime": write_instant(region_list.issued),
+        "NextUpdate": write_instant(region_list.next_update),
+    }
+
+
+def _write_provider_information(provider: TrustServiceProvider) -> Json:
+    return {
+        "TEName": write_names(provider.names),
+        "TEInformationURI": [{"lang": "en", "uriValue": provider.information_uri}],
     }
 
 

@@ -11,6 +11,8 @@ Spec:    TUF specification 1.0.34. `TrustedMetadataSet` is a private module of p
          The version is pinned, this file is its only importer, and tests/trust_lists/test_envelope.py pins what is relied upon.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,11 +39,14 @@ from trust_lists.errors import (
     ListFrozen,
     ListMalformed,
     ListMixed,
+    ListNotLogged,
     ListRegionOverreach,
     ListRollback,
     ListThresholdNotMet,
     TrustListError,
 )
+from trust_lists.transparency import ROOT_FIELD as LOG_FIELD
+from trust_lists.transparency import Logged, LogKeys, check_continues, check_logged, parse_log_keys
 from trust_lists.vocabulary import Region
 
 REGION_FIELD = "x-gba-region"
@@ -61,6 +66,8 @@ class AcceptedEnvelope:
     root: bytes
     timestamp: bytes
     snapshot: bytes
+    logged: Logged | None = None
+    """Where the version stands in the log; None only for a publisher who is about to log it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +80,27 @@ class VerifiedEnvelope:
     next_update: datetime
     """The first expiry of all the other parts."""
     documents: Mapping[str, bytes]
+    hashes: Mapping[str, str]
+    """SHA-256 of each document."""
     accepted: AcceptedEnvelope
 
 
 def verify_envelope(
-    bundle: ListBundle, trusted_root: bytes, previous: AcceptedEnvelope | None, at: datetime
+    bundle: ListBundle,
+    trusted_root: bytes,
+    previous: AcceptedEnvelope | None,
+    at: datetime,
+    *,
+    without_log: bool = False,
 ) -> VerifiedEnvelope:
-    """Walk TUF's client workflow over the bytes.
+    """Walk TUF's client workflow over the bytes, then find the snapshot in the log.
+
+    Args:
+        bundle: the bytes.
+        trusted_root: the reader's.
+        previous: the floor against rollback.
+        at: the present.
+        without_log: take a list that is not logged yet; for its publisher, who is about to log it, and for nobody else.
 
     Raises:
         ListThresholdNotMet: not enough signatures, or not from two regions.
@@ -88,6 +109,7 @@ def verify_envelope(
         ListEquivocation: a version number comes back with other bytes.
         ListMixed: parts of different versions.
         ListRegionOverreach: the delegation of a region's section is not to that region alone.
+        ListNotLogged, ListNotWitnessed, ListLogInconsistent: see `transparency`.
         ListMalformed: not metadata.
     """
     trusted = _translated(lambda: TrustedMetadataSet(trusted_root, EnvelopeType.METADATA), _ON_LOAD)
@@ -103,13 +125,15 @@ def verify_envelope(
     for region in Region:
         data = bundle.roles[region.value]
         _translated(lambda d=data, r=region: trusted.update_delegated_targets(d, r.value, Targets.type), _ON_PART)  # type: ignore[misc]  # loop variables bound at once
-    _check_documents(trusted, bundle.documents)
+    hashes = _check_documents(trusted, bundle.documents)
+    logged = _check_logged(trusted, bundle, previous, without_log=without_log)
     return VerifiedEnvelope(
         version=trusted.snapshot.version,
         fresh_until=trusted.timestamp.expires,
         next_update=min(trusted[name].expires for name in (Root.type, Snapshot.type, *ROLES)),
         documents=bundle.documents,
-        accepted=AcceptedEnvelope(root, bundle.timestamp, bundle.snapshot),
+        hashes=hashes,
+        accepted=AcceptedEnvelope(root, bundle.timestamp, bundle.snapshot, logged),
     )
 
 
@@ -241,21 +265,65 @@ def _check_delegations(targets: Targets) -> None:
             seen.add(_public_value(key))
 
 
-def _check_documents(trusted: TrustedMetadataSet, documents: Mapping[str, bytes]) -> None:
-    """Each role names exactly its own documents, and their bytes have the named length and hash."""
+def _check_documents(trusted: TrustedMetadataSet, documents: Mapping[str, bytes]) -> dict[str, str]:
+    """Each role names exactly its own documents, and their bytes have the named length and SHA-256; return these hashes."""
     for name in ROLES:
         role = trusted[name]
         assert isinstance(role, Targets)  # noqa: S101 - by construction of the set, for the type checker
         own = SCHEME_PATH if name == Targets.type else section_path(Region(name))
         if set(role.targets) != {own} or (name != Targets.type and role.delegations is not None):
             raise ListRegionOverreach(f"the role {name} names documents that are not its own")
+    hashes: dict[str, str] = {}
     for path in TARGET_PATHS:
         role = trusted[role_of(path)]
         assert isinstance(role, Targets)  # noqa: S101 - as above
         target = role.targets[path]
         if "sha256" not in target.hashes:
             raise ListMalformed("a document is named without its SHA-256")
-        _translated(lambda t=target, p=path: t.verify_length_and_hashes(documents[p]), _ON_PART)  # type: ignore[misc]  # loop variables bound at once
+        hashes[path] = hashlib.sha256(documents[path]).hexdigest()  # once: these are megabytes
+        if target.length != len(documents[path]) or not hmac.compare_digest(hashes[path], str(target.hashes["sha256"])):
+            raise ListMixed("a part of the list is not the one that the others name")
+    return hashes
+
+
+# --- the log -----------------------------------------------------------------------------------------------------------
+
+
+def log_keys_of(root: Root) -> LogKeys | None:
+    """Return the log that a root names, None for one from before there was a log.
+
+    Raises:
+        ListMalformed: it names it in an unknown form.
+    """
+    value = root.unrecognized_fields.get(LOG_FIELD)
+    return None if value is None else parse_log_keys(value)
+
+
+def log_keys_of_bytes(root: bytes) -> LogKeys:
+    """Return the log that accepted root metadata names.
+
+    Raises:
+        ListNotLogged: it names none.
+    """
+    keys = log_keys_of(_translated(lambda: Metadata[Root].from_bytes(root), _ON_LOAD).signed)
+    if keys is None:
+        raise ListNotLogged("the root of this list names no log")
+    return keys
+
+
+def _check_logged(
+    trusted: TrustedMetadataSet, bundle: ListBundle, previous: AcceptedEnvelope | None, *, without_log: bool
+) -> Logged | None:
+    """The snapshot stands in the log that the root names, under witnesses' eyes, and that log was only appended to."""
+    keys = log_keys_of(trusted.root)
+    if without_log and (keys is None or not bundle.proof):
+        return None
+    if keys is None:
+        raise ListNotLogged("the root of this list names no log: its operators add one with `trust-list log init`")
+    logged = check_logged(keys, bundle.proof, trusted.snapshot.version, bundle.snapshot)
+    if previous is not None and previous.logged is not None:
+        check_continues(previous.logged.checkpoint, logged.checkpoint, bundle.tiles)
+    return logged
 
 
 # --- translation of errors ---------------------------------------------------------------------------------------------

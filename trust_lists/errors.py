@@ -14,6 +14,9 @@ Rules:   *refused* means that the data is bad; *unavailable* means that an edge 
     │   ├── ListRollback              list_rollback             older than what this reader has accepted
     │   ├── ListEquivocation          list_equivocation         the same version number, other content
     │   ├── ListThresholdNotMet       list_threshold_not_met    not signed by enough regions or officers
+    │   ├── ListNotLogged             list_not_logged           not in the append-only log, or its root names no log
+    │   ├── ListNotWitnessed          list_not_witnessed        the log's checkpoint lacks the co-signatures of two regions
+    │   ├── ListLogInconsistent       list_log_inconsistent     the log does not continue what this reader has seen
     │   ├── ListMixed                 list_mixed                parts that do not belong to one version
     │   ├── ListRegionOverreach       list_region_overreach     a region lists what another was admitted for
     │   ├── ListHistoryRewritten      list_history_rewritten    a past entry changed or disappeared
@@ -86,6 +89,24 @@ class ListThresholdNotMet(TrustListRefused):
     """Not signed by enough regions, or not by enough officers of the region."""
 
     code = "list_threshold_not_met"
+
+
+class ListNotLogged(TrustListRefused):
+    """The list is not proven to stand in the append-only log that everybody sees."""
+
+    code = "list_not_logged"
+
+
+class ListNotWitnessed(TrustListRefused):
+    """The log's checkpoint is not signed by the log and co-signed by witnesses of two regions."""
+
+    code = "list_not_witnessed"
+
+
+class ListLogInconsistent(TrustListRefused):
+    """The log was not only appended to since this reader last saw it: two readers may have been shown two logs."""
+
+    code = "list_log_inconsistent"
 
 
 class ListMixed(TrustListRefused):

@@ -33,13 +33,16 @@ def check_section_continues(previous: RegionList, new: RegionList) -> None:
         ListStatusBackdated: a new status starts before the previous version was issued.
         ListRollback, ListEquivocation: the sequence number fell, or stayed while the content changed.
     """
+    if new is previous:  # the very document that was accepted before
+        return
     _check_sequence(previous, new)
     services = {service.id: service for service in new.services}
     for old in previous.services:
         service = services.get(old.id)
         if service is None:
             raise ListHistoryRewritten(f"the service {old.id} was removed instead of ended")
-        _check_service_continues(old, service, previous.issued)
+        if service is not old:
+            _check_service_continues(old, service, previous.issued)
 
 
 def _check_service_continues(old: TrustService, new: TrustService, since: datetime) -> None:
@@ -51,6 +54,8 @@ def _check_service_continues(old: TrustService, new: TrustService, since: dateti
 
 def check_scheme_continues(previous: Scheme, new: Scheme) -> None:
     """Check that the new scheme continues the previous one. Raises as `check_section_continues`."""
+    if new is previous:
+        return
     _check_sequence(previous, new)
     if not {(p.name, p.region) for p in previous.purposes} <= {(p.name, p.region) for p in new.purposes}:
         raise ListHistoryRewritten("a purpose was removed or moved to another region")
@@ -59,7 +64,9 @@ def check_scheme_continues(previous: Scheme, new: Scheme) -> None:
         _check_agreement_continues(agreement, agreements.pop(agreement.id, None), previous.issued)
     admissions = {(entry.region, entry.service_id): entry for entry in new.admissions}
     for entry in previous.admissions:
-        _check_admission_continues(entry, admissions.pop((entry.region, entry.service_id), None), previous.issued)
+        found = admissions.pop((entry.region, entry.service_id), None)
+        if found is not entry:
+            _check_admission_continues(entry, found, previous.issued)
     starts = [period.starting_time for agreement in agreements.values() for period in agreement.periods]
     starts += [entry.since for entry in admissions.values()]
     starts += [kind.since for entry in admissions.values() for kind in entry.certificate_types]

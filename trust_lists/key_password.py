@@ -20,6 +20,12 @@ def new_password() -> bytes | None:
     return _ask(confirm=True) or None
 
 
+def ask_pin() -> str:
+    """Return the PIN of a token."""
+    value = os.environ.get(VARIABLE)
+    return str(typer.prompt("PIN of the token", hide_input=True)) if value is None else value
+
+
 def _ask(*, confirm: bool) -> bytes:
     value = os.environ.get(VARIABLE)
     if value is None:

@@ -20,6 +20,7 @@ from trust_lists.bundle import ROLES, SCHEME_PATH, ListBundle, parse_snapshot_ve
 from trust_lists.config import PublicationPolicy
 from trust_lists.document import write_region_list
 from trust_lists.errors import DraftRefused, KeyRefused
+from trust_lists.list_log import ListLog, Notary
 from trust_lists.model import RegionList, Scheme
 from trust_lists.repository import (
     Roster,
@@ -30,6 +31,7 @@ from trust_lists.repository import (
     build_targets,
     build_timestamp,
     role_version,
+    signed_by,
     write_unsigned,
 )
 from trust_lists.scheme_document import write_scheme
@@ -74,7 +76,7 @@ def reopen(bundle: ListBundle, first_root: bytes, at: datetime) -> Published:
     Raises:
         TrustListRefused: the directory does not hold a version that was ever acceptable.
     """
-    snapshot = accept_again(bundle, first_root, at)
+    snapshot = accept_again(bundle, first_root, at, without_log=True)  # one from before the log is about to get one
     return Published(replace(bundle, roots=()), bundle.roots[-1] if bundle.roots else first_root, snapshot)
 
 
@@ -107,8 +109,9 @@ def stage(draft: Draft, roster: Roster, published: Published | None, at: datetim
         else:
             region = Region(role)
             path, document = section_path(region), _next_section(draft.sections[region], published, at, policy)
-            changed = document is not None
-            payload = build_section(region, document or b"", version, expires)
+            held_document = published.bundle.documents[path] if published else b""
+            changed = document is not None or (held is not None and not _signed_enough(held, region, roster))
+            payload = build_section(region, document or held_document, version, expires)
         if changed:
             metadata[role] = write_unsigned(payload)
         if document is not None:
@@ -151,6 +154,12 @@ def _check_later(issued: datetime, at: datetime) -> None:
         raise DraftRefused("the clock stands before the issue of the current version")
 
 
+def _signed_enough(held: bytes, region: Region, roster: Roster) -> bool:
+    """Tell whether officers who are still there signed the region's section; after a rotation it is signed anew, unchanged."""
+    signers = signed_by(held) & roster.keys_of(region).keys()
+    return len(signers) >= roster.section_thresholds.get(region, 1)
+
+
 def _delegations_differ(payload: Targets, held: bytes) -> bool:
     return bool(Metadata[Targets].from_bytes(held).signed.delegations != payload.delegations)
 
@@ -190,6 +199,7 @@ def assemble(
     at: datetime,
     policy: PublicationPolicy,
     *,
+    log: Notary | None,
     new_roots: tuple[bytes, ...] = (),
 ) -> Published:
     """Put the next version together, sign it with the online key, and pass it through our own gate.
@@ -201,32 +211,97 @@ def assemble(
         online: signs snapshot and timestamp.
         at: the present.
         policy: lifetimes.
+        log: takes the version into the transparency log and gives the proof; a root that names a log wants one.
         new_roots: successors of `trusted_root` that are published with this version.
 
     Raises:
         TrustListRefused: the gate refuses it, with the code that a reader would give.
     """
-    bundle = replace(put_together(staged, published, online, at, policy), roots=new_roots)
-    snapshot = accept(bundle, trusted_root, published.snapshot if published else None, at)
-    return Published(bundle, new_roots[-1] if new_roots else trusted_root, snapshot)
+    bundle = replace(put_together(staged, published, online, at, policy, log=log), roots=new_roots)
+    return _passed(bundle, published, trusted_root, at)
 
 
 def put_together(
-    staged: Staged, published: Published | None, online: Signer, at: datetime, policy: PublicationPolicy
+    staged: Staged,
+    published: Published | None,
+    online: Signer,
+    at: datetime,
+    policy: PublicationPolicy,
+    *,
+    log: Notary | None = None,
 ) -> ListBundle:
     """Return the next version's bytes, sealed by the online key, without asking our gate: use `assemble` to publish.
 
     Raises:
+        TrustListRefused: the witnesses refuse.
         DraftRefused: a first version without the scheme or a section.
     """
     roles = {**(published.bundle.roles if published else {}), **staged.metadata}
     documents = {**(published.bundle.documents if published else {}), **staged.documents}
     if set(roles) != set(ROLES):
         raise DraftRefused("the first version needs the scheme and every region's section")
-    version = parse_snapshot_version(published.bundle.timestamp) + 1 if published else 1
-    snapshot = add_signature(write_unsigned(build_snapshot(roles, version, at + policy.snapshot_lifetime)), online)
-    timestamp = _next_timestamp(snapshot, version, published, online, at, policy)
-    return ListBundle((), timestamp, snapshot, MappingProxyType(roles), MappingProxyType(documents))
+    sealed = seal(roles, next_version(published, log.log if log else None), online, at, policy)
+    proof = log.prove(sealed.version, sealed.snapshot, at) if log else b""
+    timestamp = _next_timestamp(sealed.snapshot, sealed.version, published, online, at, policy)
+    tiles = log.log.tiles() if log else {}
+    return ListBundle(
+        (), timestamp, sealed.snapshot, MappingProxyType(roles), MappingProxyType(documents), proof, tiles
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A snapshot that the online key has signed; what it names is settled, nobody has been told of it yet."""
+
+    version: int
+    snapshot: bytes
+
+
+def seal(roles: Mapping[str, bytes], version: int, online: Signer, at: datetime, policy: PublicationPolicy) -> Sealed:
+    """Sign the snapshot over these roles."""
+    unsigned = write_unsigned(build_snapshot(roles, version, at + policy.snapshot_lifetime))
+    return Sealed(version, add_signature(unsigned, online))
+
+
+def next_version(published: Published | None, log: ListLog | None) -> int:
+    """Return the version that comes next: above the published one, and above every one that the log has named.
+
+    A publication that was cut off after it was logged has used its number: another content under it would be equivocation.
+    """
+    held = parse_snapshot_version(published.bundle.timestamp) if published else 0
+    return max(held, log.last_version if log else 0) + 1
+
+
+def complete(
+    sealed: Sealed,
+    log: ListLog,
+    note: bytes,
+    staged: Staged,
+    published: Published | None,
+    trusted_root: bytes,
+    online: Signer,
+    at: datetime,
+    policy: PublicationPolicy,
+    *,
+    new_roots: tuple[bytes, ...] = (),
+) -> Published:
+    """Put a sealed version together that witnesses elsewhere have seen, and pass it through our own gate.
+
+    Raises:
+        TrustListRefused: the gate refuses it, with the code that a reader would give.
+    """
+    roles = {**(published.bundle.roles if published else {}), **staged.metadata}
+    documents = {**(published.bundle.documents if published else {}), **staged.documents}
+    timestamp = _next_timestamp(sealed.snapshot, sealed.version, published, online, at, policy)
+    proof = log.proof_of(sealed.version, sealed.snapshot, note)
+    bundle = ListBundle(new_roots, timestamp, sealed.snapshot, roles, documents, proof, log.tiles())
+    return _passed(bundle, published, trusted_root, at)
+
+
+def _passed(bundle: ListBundle, published: Published | None, trusted_root: bytes, at: datetime) -> Published:
+    """Hand a version out only when our own gate accepts it."""
+    snapshot = accept(bundle, trusted_root, published.snapshot if published else None, at)
+    return Published(bundle, bundle.roots[-1] if bundle.roots else trusted_root, snapshot)
 
 
 def _next_timestamp(
@@ -242,21 +317,50 @@ def _next_timestamp(
     return add_signature(write_unsigned(unsigned), online)
 
 
-def refresh_timestamp(published: Published, online: Signer, at: datetime, policy: PublicationPolicy) -> Published:
-    """Vouch once more that there is nothing newer; the snapshot is renewed too when it nears its expiry.
+def check_acceptable(
+    staged: Staged,
+    sealed: Sealed,
+    published: Published | None,
+    trusted_root: bytes,
+    online: Signer,
+    at: datetime,
+    policy: PublicationPolicy,
+    *,
+    new_roots: tuple[bytes, ...] = (),
+) -> None:
+    """Return when our gate would take the sealed version once it is logged: nothing else may be logged.
+
+    Raises:
+        TrustListRefused: with the code that a reader would give.
+    """
+    roles = {**(published.bundle.roles if published else {}), **staged.metadata}
+    documents = {**(published.bundle.documents if published else {}), **staged.documents}
+    timestamp = _next_timestamp(sealed.snapshot, sealed.version, published, online, at, policy)
+    bundle = ListBundle(new_roots, timestamp, sealed.snapshot, roles, documents)
+    accept(bundle, trusted_root, published.snapshot if published else None, at, without_log=True)
+
+
+def renewal_is_due(published: Published, at: datetime, policy: PublicationPolicy) -> bool:
+    """Tell whether the snapshot nears its expiry: it is then sealed, logged and witnessed anew with the same content."""
+    return Metadata[Snapshot].from_bytes(published.bundle.snapshot).signed.expires - at <= policy.snapshot_lifetime / 3
+
+
+def refresh_timestamp(
+    published: Published, online: Signer, at: datetime, policy: PublicationPolicy, *, log: Notary | None = None
+) -> Published:
+    """Vouch once more that there is nothing newer; with a log at hand the snapshot is renewed too when it nears its expiry.
 
     Raises:
         TrustListRefused: our gate refuses the result, for example because a section has expired meanwhile.
     """
     held = published.bundle
-    expires = Metadata[Snapshot].from_bytes(held.snapshot).signed.expires
-    if expires - at > policy.snapshot_lifetime / 3:
+    if log is None or not renewal_is_due(published, at, policy):
         version = parse_snapshot_version(held.timestamp)
         timestamp = _next_timestamp(held.snapshot, version, published, online, at, policy)
         bundle = replace(held, roots=(), timestamp=timestamp)
     else:
-        bundle = put_together(Staged({}, {}), published, online, at, policy)
-    return Published(bundle, published.root, accept(bundle, published.root, published.snapshot, at))
+        bundle = put_together(Staged({}, {}), published, online, at, policy, log=log)
+    return _passed(bundle, published, published.root, at)
 
 
 def allowed_signers(role: str, roster: Roster) -> frozenset[str]:

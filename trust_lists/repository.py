@@ -34,6 +34,8 @@ from tuf.api.serialization.json import JSONSerializer
 from trust_lists.bundle import ROLES, SCHEME_PATH, section_path
 from trust_lists.envelope import REQUIRED_REGIONS
 from trust_lists.errors import KeyRefused, ListMalformed
+from trust_lists.transparency import ROOT_FIELD as LOG_FIELD
+from trust_lists.transparency import LogKeys
 from trust_lists.vocabulary import Region
 
 _READABLE = JSONSerializer(compact=False)
@@ -57,6 +59,8 @@ class Roster:
     online: SSlibKey
     section_thresholds: Mapping[Region, int] = field(default_factory=dict)
     """How many of its officers a region wants on its section; one where nothing is said."""
+    log: LogKeys | None = None
+    """The transparency log and its witnesses; None only in a roster from before there was one."""
 
     def keys_of(self, region: Region) -> dict[str, SSlibKey]:
         """Return the region's keys by key id."""
@@ -77,6 +81,7 @@ def build_root(roster: Roster, version: int, expires: datetime) -> Root:
             Timestamp.type: Role([roster.online.keyid], 1),
         },
         consistent_snapshot=True,
+        unrecognized_fields={} if roster.log is None else {LOG_FIELD: roster.log.to_json()},
     )
 
 
@@ -165,6 +170,14 @@ def _targets_of(metadata: bytes) -> Targets:
 def role_version(metadata: bytes) -> int:
     """Return the version that a targets role states."""
     return int(_targets_of(metadata).version)
+
+
+def snapshot_version(metadata: bytes) -> int:
+    """Return the version that snapshot metadata states."""
+    try:
+        return int(Metadata[Snapshot].from_bytes(metadata).signed.version)
+    except DeserializationError as error:
+        raise ListMalformed("the metadata cannot be read") from error
 
 
 def _whole_second(at: datetime) -> datetime:

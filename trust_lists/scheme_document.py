@@ -5,7 +5,10 @@ Rules:   as in `document`: strict, bounded, parse(write(value)) == value.
 Spec:    ours; words and URIs after the mutual-recognition (MRA) extension of ETSI TS 119 612 as EU DSS reads it (enacted, repealed).
 """
 
+import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from trust_lists.document import (
@@ -16,6 +19,8 @@ from trust_lists.document import (
     parse_words,
     write_names,
 )
+from trust_lists.errors import ListMalformed
+from trust_lists.line_layout import join_scheme, split_scheme
 from trust_lists.model import (
     Admission,
     Agreement,
@@ -32,11 +37,13 @@ from trust_lists.strict_json import (
     members,
     number,
     parse_object,
+    parse_value,
     refuse,
     sequence,
     text,
     write_instant,
     write_object,
+    write_value,
 )
 
 MAX_SCHEME_BYTES = 32 * 1024 * 1024
@@ -61,22 +68,60 @@ KEY_USAGES = frozenset(
 _STATUSES = {status.value: status for status in AgreementStatus}
 
 
+@dataclass(frozen=True, slots=True)
+class ParsedScheme:
+    """The scheme document, and its admissions by the hash of their line, for the next version."""
+
+    scheme: Scheme
+    known: Mapping[bytes, Admission]
+
+
 def parse_scheme(data: bytes) -> Scheme:
     """Read the scheme document.
 
     Raises:
         ListMalformed: any departure from the published form.
     """
-    document = members(parse_object(data, max_bytes=MAX_SCHEME_BYTES), "scheme", _SCHEME)
-    info = members(document["SchemeInformation"], "SchemeInformation", _INFORMATION)
+    return parse_scheme_lines(data, {}).scheme
+
+
+def parse_scheme_lines(data: bytes, known: Mapping[bytes, Admission]) -> ParsedScheme:
+    """Read the scheme document; an admission whose line was parsed before is not parsed again.
+
+    Raises:
+        ListMalformed: as `parse_scheme`.
+    """
+    if len(data) > MAX_SCHEME_BYTES:
+        raise ListMalformed("the document is too long")
+    lines = split_scheme(data)
+    if lines is None:
+        document = members(parse_object(data, max_bytes=MAX_SCHEME_BYTES), "scheme", _SCHEME)
+        parts = (document["SchemeInformation"], document["Purposes"], document["Agreements"])
+        admitted = sequence(document["AdmittedServices"], "AdmittedServices", _parse_admission, most=MAX_ADMISSIONS)
+        return ParsedScheme(_scheme(*parts, admitted), {})
+    if len(lines.admissions) > MAX_ADMISSIONS:
+        refuse("AdmittedServices", f"not an array of 0 to {MAX_ADMISSIONS} items")
+    parsed: dict[bytes, Admission] = {}
+    admissions: list[Admission] = []
+    for index, line in enumerate(lines.admissions):
+        digest = hashlib.sha256(line).digest()
+        entry = known.get(digest)
+        parsed[digest] = entry = entry or _parse_admission(parse_value(line), f"AdmittedServices[{index}]")
+        admissions.append(entry)
+    parts = (parse_value(lines.information), parse_value(lines.purposes), parse_value(lines.agreements))
+    return ParsedScheme(_scheme(*parts, tuple(admissions)), parsed)
+
+
+def _scheme(information: object, purposes: object, agreements: object, admissions: tuple[Admission, ...]) -> Scheme:
+    info = members(information, "SchemeInformation", _INFORMATION)
     scheme = Scheme(
         names=parse_names(info["SchemeName"], "SchemeName"),
         sequence_number=number(info["SequenceNumber"], "SequenceNumber"),
         issued=instant(info["ListIssueDateTime"], "ListIssueDateTime"),
         next_update=instant(info["NextUpdate"], "NextUpdate"),
-        purposes=sequence(document["Purposes"], "Purposes", _parse_purpose, most=50),
-        agreements=sequence(document["Agreements"], "Agreements", _parse_agreement, most=50),
-        admissions=sequence(document["AdmittedServices"], "AdmittedServices", _parse_admission, most=MAX_ADMISSIONS),
+        purposes=sequence(purposes, "Purposes", _parse_purpose, most=50),
+        agreements=sequence(agreements, "Agreements", _parse_agreement, most=50),
+        admissions=admissions,
     )
     _check_references(scheme)
     return scheme
@@ -178,27 +223,42 @@ def _parse_duration(entry: Json, where: str) -> tuple[datetime, datetime | None]
 
 
 def write_scheme(scheme: Scheme) -> bytes:
-    """Write the scheme document."""
+    """Write the scheme document as it is published: one admission a line."""
+    return join_scheme(
+        write_value(_write_information(scheme)),
+        write_value([_write_purpose(purpose) for purpose in scheme.purposes]),
+        write_value([_write_agreement(agreement) for agreement in scheme.agreements]),
+        (write_value(_write_admission(admission)) for admission in scheme.admissions),
+    )
+
+
+def write_readable_scheme(scheme: Scheme) -> bytes:
+    """Write the scheme document for review: one member a line, as drafts lie in the workspace."""
     return write_object(
         {
-            "SchemeInformation": {
-                "SchemeName": write_names(scheme.names),
-                "SequenceNumber": scheme.sequence_number,
-                "ListIssueDateTime": write_instant(scheme.issued),
-                "NextUpdate": write_instant(scheme.next_update),
-            },
-            "Purposes": [
-                {
-                    "Purpose": purpose.name,
-                    "SchemeTerritory": purpose.region.territory,
-                    "Description": write_names(purpose.descriptions),
-                }
-                for purpose in scheme.purposes
-            ],
+            "SchemeInformation": _write_information(scheme),
+            "Purposes": [_write_purpose(purpose) for purpose in scheme.purposes],
             "Agreements": [_write_agreement(agreement) for agreement in scheme.agreements],
             "AdmittedServices": [_write_admission(admission) for admission in scheme.admissions],
         }
     )
+
+
+def _write_information(scheme: Scheme) -> Json:
+    return {
+        "SchemeName": write_names(scheme.names),
+        "SequenceNumber": scheme.sequence_number,
+        "ListIssueDateTime": write_instant(scheme.issued),
+        "NextUpdate": write_instant(scheme.next_update),
+    }
+
+
+def _write_purpose(purpose: Purpose) -> Json:
+    return {
+        "Purpose": purpose.name,
+        "SchemeTerritory": purpose.region.territory,
+        "Description": write_names(purpose.descriptions),
+    }
 
 
 def _write_agreement(agreement: Agreement) -> Json:

@@ -33,6 +33,14 @@ def backend() -> str:
     return version() or "pure Python (verification only)"
 
 
+def is_sm2_spki(der: bytes) -> bool:
+    """Tell whether this SubjectPublicKeyInfo has one of the forms of an SM2 key; the point is not checked."""
+    return any(
+        len(der) == len(prefix) + 64 and der.startswith(prefix)
+        for prefix in (_SPKI_PREFIX, *_SPKI_PREFIX_CURVE_AS_ALGORITHM)
+    )
+
+
 class SM2PublicKey:
     """A point on sm2p256v1 that verifies signatures."""
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from trust_lists.certificates import certificate_key_hash
 from trust_lists.envelope import AcceptedEnvelope
-from trust_lists.model import RegionList, Scheme, TrustService
+from trust_lists.model import Admission, RegionList, Scheme, TrustService
 from trust_lists.vocabulary import Region
 
 
@@ -37,15 +37,20 @@ class Snapshot:
     fresh_until: datetime
     """Until then the source vouches that there is no newer version."""
     accepted_at: datetime
-    scheme: Scheme
-    sections: Mapping[Region, RegionList]
-    services: tuple[TrustService, ...]
+    scheme: Scheme = field(
+        repr=False
+    )  # megabytes: asyncio writes the repr of a task's result whenever it names the task
+    sections: Mapping[Region, RegionList] = field(repr=False)
+    services: tuple[TrustService, ...] = field(repr=False)
     """Listed by their region and admitted by the scheme, whatever their status."""
-    pending: tuple[TrustService, ...]
+    pending: tuple[TrustService, ...] = field(repr=False)
     """Listed by their region, not admitted: they count for nothing and are kept to be shown."""
     document_hashes: Mapping[str, str] = field(repr=False)
     envelope: AcceptedEnvelope = field(repr=False)
     by_key: Mapping[str, TrustService] = field(repr=False)
+    known_admissions: Mapping[bytes, Admission] = field(default_factory=dict, repr=False)
+    known_services: Mapping[Region, Mapping[bytes, TrustService]] = field(default_factory=dict, repr=False)
+    """Entries by the hash of their line, so that the next version parses only what changed."""
 
     def service_for(self, issuer_certificate: bytes) -> TrustService | None:
         """Return the service whose public key this certificate (DER) carries, None when no service has it.

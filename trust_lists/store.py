@@ -1,6 +1,6 @@
-"""The published list on disk: read a version, publish a version so that readers see the old or the new one, never neither.
+"""The published list and its log on disk: read a version, publish a version so that readers see the old or the new one, never neither.
 
-Owns:    the directory layout `metadata/`, `targets/`; atomic writing; reading back. Leaves belief to `acceptance`.
+Owns:    the directory layout `metadata/`, `targets/`, `log/`; atomic writing; reading back. Leaves belief to `acceptance`.
 Rules:   a file whose name carries its version or hash is written to a temporary name, synced and renamed; its content is never changed
          once a timestamp may point to it. `timestamp.json` comes last, by rename: that rename *is* the publication.
          Every step goes through `step`, so that a test can stop the process at each of them.
@@ -9,9 +9,10 @@ Spec:    TUF specification cl. 6.2 (consistent snapshots: timestamp is written l
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from trust_lists.bundle import (
     TIMESTAMP_NAME,
@@ -26,13 +27,17 @@ from trust_lists.bundle import (
 )
 from trust_lists.bundle import parse_document_hash as _hash_of
 from trust_lists.bundle import role_of as _role_of
-from trust_lists.errors import ListMalformed, ListStorageFailed
+from trust_lists.checkpoint import MAX_NOTE_BYTES, parse_checkpoint, parse_note
+from trust_lists.errors import ListLogInconsistent, ListMalformed, ListStorageFailed
+from trust_lists.list_log import ListLog
+from trust_lists.log_tiles import CHECKPOINT_NAME, MAX_ENTRIES_BYTES, entry_tile_names, parse_entry_tile
+from trust_lists.transparency import proof_name
 
 Step = Callable[[str], None]
 _TEMPORARY_SUFFIX = ".part"
 
 
-def _no_step(name: str) -> None:
+def no_step(name: str) -> None:
     """Between two steps of the disk nothing else happens."""
 
 
@@ -55,14 +60,19 @@ def read_file(directory: Path, request: FileRequest) -> bytes | None:
     return data
 
 
-def read_bundle(directory: Path, trusted_root: bytes) -> ListBundle:
+def read_bundle(directory: Path, trusted_root: bytes, log_size: int = 0) -> ListBundle:
     """Return the version that the directory's timestamp points to, with the roots after the trusted one.
+
+    Args:
+        directory: a published directory, or a reader's copy of one.
+        trusted_root: the root that the reader trusts.
+        log_size: the size of the log when it was seen last; the tiles that show its growth are read too.
 
     Raises:
         ListMalformed: a file is missing or points nowhere.
         ListStorageFailed: the disk refused.
     """
-    collection = collect(parse_root_version(trusted_root))
+    collection = collect(parse_root_version(trusted_root), log_size=log_size)
     answer: bytes | None = None
     try:
         request = next(collection)
@@ -72,6 +82,29 @@ def read_bundle(directory: Path, trusted_root: bytes) -> ListBundle:
     except StopIteration as done:
         bundle: ListBundle = done.value
         return bundle
+
+
+def read_log(directory: Path) -> tuple[ListLog, bytes]:
+    """Return the whole log of a published directory, and its newest checkpoint's note; both empty where there is none.
+
+    Raises:
+        ListMalformed: a file is missing or not of the form.
+        ListLogInconsistent: the entries are not those under the checkpoint.
+    """
+    note = read_file(directory, FileRequest(CHECKPOINT_NAME, MAX_NOTE_BYTES))
+    if note is None:
+        return ListLog(), b""
+    checkpoint = parse_checkpoint(parse_note(note).text)
+    entries: list[bytes] = []
+    for name, width in entry_tile_names(checkpoint.size):
+        tile = read_file(directory, FileRequest(name, MAX_ENTRIES_BYTES))
+        if tile is None:
+            raise ListMalformed("the entries of the log are missing")
+        entries += parse_entry_tile(tile, width)
+    log = ListLog(tuple(entries))
+    if log.checkpoint(checkpoint.origin) != checkpoint:
+        raise ListLogInconsistent("the entries of the log are not those under its checkpoint")
+    return log, note
 
 
 def is_published(directory: Path) -> bool:
@@ -86,7 +119,10 @@ def bundle_files(bundle: ListBundle) -> dict[str, bytes]:
         files[target_name(path, _hash_of(bundle.roles[_role_of(path)], path))] = document
     for role, version in parse_role_versions(bundle.snapshot).items():
         files[metadata_name(role, version)] = bundle.roles[role]
-    files[metadata_name("snapshot", parse_snapshot_version(bundle.timestamp))] = bundle.snapshot
+    version = parse_snapshot_version(bundle.timestamp)
+    files[metadata_name("snapshot", version)] = bundle.snapshot
+    if bundle.proof:
+        files[proof_name(version)] = bundle.proof
     # A reader looks for the next root by its number, without the timestamp: so roots come after everything that they lead to.
     for root in bundle.roots:
         files[metadata_name("root", parse_root_version(root))] = root
@@ -94,18 +130,26 @@ def bundle_files(bundle: ListBundle) -> dict[str, bytes]:
     return files
 
 
-def write_bundle(directory: Path, bundle: ListBundle, *, step: Step = _no_step) -> None:
+def write_bundle(
+    directory: Path, bundle: ListBundle, *, log_files: Mapping[str, bytes] = MappingProxyType({}), step: Step = no_step
+) -> None:
     """Publish a version: durable when this returns, all or nothing for readers at every moment before.
+
+    Args:
+        directory: the published directory.
+        bundle: the version.
+        log_files: the log's own files, checkpoint last; a publisher writes them before what they prove.
+        step: told before everything that is done to the disk.
 
     Raises:
         ListStorageFailed: the disk refused; the version published before still stands.
     """
     with _locked(directory):
-        for name, data in bundle_files(bundle).items():
+        for name, data in {**log_files, **bundle_files(bundle)}.items():
             write_atomically(directory / name, data, step=step)
 
 
-def write_atomically(path: Path, data: bytes, *, step: Step = _no_step) -> None:
+def write_atomically(path: Path, data: bytes, *, step: Step = no_step) -> None:
     """Write one file by temporary name, sync and rename; nothing happens when it has that content already.
 
     Raises:
@@ -166,7 +210,7 @@ def prune(directory: Path, bundle: ListBundle) -> None:
     Roots stay: the chain from the reader's pinned root must remain walkable.
     """
     needed = set(bundle_files(bundle))
-    for folder in ("metadata", "targets"):
+    for folder in ("metadata", "targets", "log"):
         for path in (directory / folder).rglob("*"):
             name = path.relative_to(directory).as_posix()
             if path.is_file() and name not in needed and not name.endswith(".root.json"):

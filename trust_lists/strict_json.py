@@ -36,16 +36,25 @@ def parse_object(data: bytes, *, max_bytes: int) -> Json:
     """
     if len(data) > max_bytes:
         raise ListMalformed("the document is too long")
+    value = parse_value(data)
+    if not isinstance(value, dict):
+        raise ListMalformed("the document is not a JSON object")
+    return value
+
+
+def parse_value(data: bytes) -> object:
+    """Return the JSON value that the bytes hold; the caller has bounded them.
+
+    Raises:
+        ListMalformed: too deep, not JSON, a member twice.
+    """
     try:
-        value = json.loads(data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return _decode(data.decode("utf-8"))
     except (
         ValueError,
         RecursionError,
     ) as error:  # CPython's parser ends deep nesting with RecursionError, without a crash
         raise ListMalformed("the document is not strict JSON") from error
-    if not isinstance(value, dict):
-        raise ListMalformed("the document is not a JSON object")
-    return value
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Json:
@@ -57,6 +66,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> Json:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode
 
 
 def members(value: object, where: str, required: frozenset[str], optional: frozenset[str] = frozenset()) -> Json:
@@ -109,6 +121,11 @@ def instant(value: object, where: str) -> datetime:
 def write_instant(at: datetime) -> str:
     """Write an instant, always with microseconds, so that equal instants are equal bytes."""
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def write_value(value: object) -> bytes:
+    """Write a value on one line."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
 
 
 def write_object(value: Json) -> bytes:

@@ -2,7 +2,8 @@
 
 Owns:    `Workspace`, the files behind `trust-list --repo DIR`. Leaves what they mean to `publication` and `drafting`.
 Rules:   everything is a plain file that a review can show: `roster.json`, `draft/*.json` (the documents' own form),
-         `staged/*.json` (TUF metadata, to send around for signatures) and `staged/documents/`, `published/`.
+         `staged/*.json` (TUF metadata, to send around for signatures) and `staged/documents/`, `sealed/` and `log/` (the version and the
+         log as witnesses see them before it is public), `published/`.
          Private keys never lie here. Every file is written by temporary name and rename.
 """
 
@@ -17,17 +18,21 @@ from types import MappingProxyType
 from typing import Any
 
 from trust_lists.bundle import ROLES, TARGET_PATHS, metadata_name
-from trust_lists.document import parse_region_list, write_region_list
+from trust_lists.document import parse_region_list, write_readable
 from trust_lists.errors import DraftRefused, ListStorageFailed
+from trust_lists.list_log import ListLog
+from trust_lists.log_tiles import CHECKPOINT_NAME
 from trust_lists.publication import Draft, Published, Staged, draft_of, reopen
 from trust_lists.repository import Officer, Roster
-from trust_lists.scheme_document import parse_scheme, write_scheme
+from trust_lists.scheme_document import parse_scheme, write_readable_scheme
 from trust_lists.signers import public_key
-from trust_lists.store import is_published, read_bundle, write_atomically, write_bundle
+from trust_lists.store import Step, is_published, no_step, read_bundle, read_log, write_atomically, write_bundle
 from trust_lists.strict_json import members, number, parse_object, sequence, text, write_object
+from trust_lists.transparency import parse_log_keys
 from trust_lists.vocabulary import Region
 
 _ROSTER = frozenset({"Officers", "SectionThresholds", "OnlineKey"})
+_LOG = frozenset({"Log"})
 _OFFICER = frozenset({"Region", "Name", "PublicKey"})
 _MAX_FILE_BYTES = 64 * 1024 * 1024
 
@@ -63,18 +68,19 @@ class Workspace:
         """
         if not self.exists():
             raise DraftRefused("there is no list here yet; begin with `trust-list init`")
-        value = members(parse_object(self._read("roster.json"), max_bytes=_MAX_FILE_BYTES), "roster", _ROSTER)
+        value = members(parse_object(self._read("roster.json"), max_bytes=_MAX_FILE_BYTES), "roster", _ROSTER, _LOG)
         officers = sequence(value["Officers"], "Officers", _parse_officer, most=100)
         thresholds = members(value["SectionThresholds"], "SectionThresholds", frozenset(), frozenset(Region))
         return Roster(
             officers,
             public_key(_pem(value["OnlineKey"], "OnlineKey")),
             {Region(name): number(count, "SectionThresholds", most=100) for name, count in thresholds.items()},
+            parse_log_keys(value["Log"]) if "Log" in value else None,
         )
 
     def save_roster(self, roster: Roster, pems: Mapping[str, str]) -> None:
         """Write who may sign; `pems` gives each key's PEM by key id."""
-        value = {
+        value: dict[str, object] = {
             "Officers": [
                 {"Region": officer.region.value, "Name": officer.name, "PublicKey": pems[officer.key.keyid]}
                 for officer in roster.officers
@@ -82,6 +88,8 @@ class Workspace:
             "SectionThresholds": {region.value: count for region, count in roster.section_thresholds.items()},
             "OnlineKey": pems[roster.online.keyid],
         }
+        if roster.log is not None:
+            value["Log"] = roster.log.to_json()
         self._write("roster.json", write_object(value))
 
     def roster_pems(self) -> dict[str, str]:
@@ -100,9 +108,9 @@ class Workspace:
 
     def save_draft(self, draft: Draft) -> None:
         """Write the draft; what waited for signatures was for another one and is dropped."""
-        self._write("draft/scheme.json", write_scheme(draft.scheme))
+        self._write("draft/scheme.json", write_readable_scheme(draft.scheme))
         for region, section in draft.sections.items():
-            self._write(f"draft/{region.value}.json", write_region_list(section))
+            self._write(f"draft/{region.value}.json", write_readable(section))
 
     # --- published -----------------------------------------------------------------------------------------------------
 
@@ -118,11 +126,16 @@ class Workspace:
             return None
         return reopen(read_bundle(self.published_directory, root), root, at)
 
-    def publish(self, published: Published) -> None:
-        """Make a version public: all or nothing for readers; then begin the next draft from it."""
+    def publish(self, published: Published, *, step: Step = no_step) -> None:
+        """Make a version public: all or nothing for readers; then begin the next draft from it.
+
+        Killed anywhere in it, the same call does the rest: what is staged and sealed goes last.
+        """
         if self.first_root() is None:
             write_atomically(self.published_directory / metadata_name("root", 1), published.root)
-        write_bundle(self.published_directory, published.bundle)
+        log, note = self.log()
+        files = log.files(note) if note else {}
+        write_bundle(self.published_directory, published.bundle, log_files=files, step=step)
         self.clear_staged()
         self.save_draft(draft_of(published.snapshot))
 
@@ -151,7 +164,8 @@ class Workspace:
         self._write("staged/of", self._fingerprint().encode("ascii"))
 
     def clear_staged(self) -> None:
-        """Forget what waits for signatures."""
+        """Forget what waits for signatures and witnesses."""
+        shutil.rmtree(self.directory / "sealed", ignore_errors=True)
         shutil.rmtree(self.directory / "staged", ignore_errors=True)
 
     def _fingerprint(self) -> str:
@@ -160,6 +174,34 @@ class Workspace:
         digest = hashlib.sha256()
         for name in names:
             digest.update(hashlib.sha256(self._read(name)).digest())
+        return digest.hexdigest()
+
+    # --- log and sealed version ----------------------------------------------------------------------------------------
+
+    def log(self) -> tuple[ListLog, bytes]:
+        """Return the log, also what is logged and not published yet, with its newest checkpoint's note."""
+        return read_log(self.directory if (self.directory / CHECKPOINT_NAME).is_file() else self.published_directory)
+
+    def save_log(self, log: ListLog, note: bytes, *, step: Step = no_step) -> None:
+        """Write the log before it is public; what was logged is never forgotten, published or not."""
+        for name, data in log.files(note).items():
+            write_atomically(self.directory / name, data, step=step)
+
+    def sealed(self) -> bytes | None:
+        """Return the sealed snapshot that waits for witnesses, None when it was sealed for another staging."""
+        marker = self._read_optional("sealed/of")
+        return self._read_optional("sealed/snapshot.json") if marker == self._staging().encode("ascii") else None
+
+    def save_sealed(self, snapshot: bytes, *, step: Step = no_step) -> None:
+        """Write the sealed snapshot."""
+        write_atomically(self.directory / "sealed/snapshot.json", snapshot, step=step)
+        write_atomically(self.directory / "sealed/of", self._staging().encode("ascii"), step=step)
+
+    def _staging(self) -> str:
+        """Name what was sealed: the staged files, and the version that they follow."""
+        digest = hashlib.sha256(self._read_optional("published/metadata/timestamp.json") or b"")
+        for name in ("root", *ROLES):
+            digest.update(hashlib.sha256(self._read_optional(f"staged/{name}.json") or b"").digest())
         return digest.hexdigest()
 
     # --- files ---------------------------------------------------------------------------------------------------------

@@ -32,6 +32,12 @@ Rules between values, each with a sentence that says what to do. Rules of one va
 {{- fail "settings.permitAuthority.enabled needs settings.permitAuthority.url, settings.permitAuthority.clientId and secrets.permitAuthority.existingSecret" -}}
 {{- end -}}
 {{- end -}}
+{{- if and $v.keyRotation.enabled (eq $v.persistence.accessMode "ReadWriteOncePod") -}}
+{{- fail "persistence.accessMode is ReadWriteOncePod, which keeps the pod of keyRotation out: take ReadWriteOnce, or set keyRotation.enabled to false and rotate by hand" -}}
+{{- end -}}
+{{- if ne (empty $v.settings.notifier.url) (empty $v.secrets.notifierSecret.existingSecret) -}}
+{{- fail "settings.notifier.url and secrets.notifierSecret.existingSecret belong together: set both or none" -}}
+{{- end -}}
 {{- if and $v.ingress.enabled (empty $v.ingress.tlsSecret) -}}
 {{- fail "ingress.tlsSecret is missing: the issuer is https" -}}
 {{- end -}}
@@ -45,7 +51,7 @@ Rules between values, each with a sentence that says what to do. Rules of one va
 {{- if and $v.serviceMonitor.enabled (empty $v.networkPolicy.ingress.managementFrom) -}}
 {{- fail "networkPolicy.ingress.managementFrom is empty: name the pods of your Prometheus, else it cannot scrape" -}}
 {{- end -}}
-{{- $upstreams := or $v.settings.trustList.url $v.settings.timestampAuthority.url $v.settings.iamSmart.enabled $v.settings.permitAuthority.enabled -}}
+{{- $upstreams := or $v.settings.trustList.url $v.settings.timestampAuthority.url $v.settings.iamSmart.enabled $v.settings.permitAuthority.enabled $v.settings.notifier.url -}}
 {{- $names := list -}}
 {{- range $v.networkPolicy.egress.upstreams -}}
 {{- if has .name $names -}}

@@ -1,7 +1,7 @@
 {{/*
 Names and labels. Every object's labels name its component; selectors are release + component, so that a later chart can add
 deployments beside this one without touching what is there (a Deployment's selector can never be changed).
-Components today: `embedded` (all parts in one pod) and `test`.
+Components today: `embedded` (all parts in one pod), `keys` (their rotation) and `test`.
 */}}
 
 {{- define "gba-trust.name" -}}

@@ -27,6 +27,11 @@ What the service is told: settings, and which Secret holds which file. One list 
 - {setting: PERMIT_AUTHORITY_PUBLIC_KEY_FILE, secret: {{ .existingSecret | quote }}, key: {{ .publicKey | quote }}, file: permit-authority.pub}
 {{- end }}
 {{- end }}
+{{- if .Values.settings.notifier.url }}
+{{- with .Values.secrets.notifierSecret }}
+- {setting: NOTIFIER_SECRET_FILE, secret: {{ .existingSecret | quote }}, key: {{ .key | quote }}, file: notifier-secret}
+{{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* A YAML map of settings, without the prefix. */}}
@@ -34,6 +39,11 @@ What the service is told: settings, and which Secret holds which file. One list 
 MODE: production
 DATA: {{ include "gba-trust.dataFolder" . }}
 ISSUER: {{ .Values.settings.issuer | quote }}
+{{- with .Values.settings.keyRotation }}
+KEY_PERIOD_S: {{ .periodSeconds | int64 | quote }}
+KEY_LEAD_S: {{ .leadSeconds | int64 | quote }}
+KEY_OVERLAP_S: {{ .overlapSeconds | int64 | quote }}
+{{- end }}
 {{- if has "liveness" .Values.parts }}
 MODELS_DIR: {{ include "gba-trust.modelsFolder" . }}
 {{- with .Values.models.manifestSha256 }}
@@ -61,6 +71,9 @@ IAM_SMART_CERTIFICATE_REPOSITORY_URL: {{ .certificateRepositoryUrl | quote }}
 PERMIT_AUTHORITY_URL: {{ .url | quote }}
 PERMIT_AUTHORITY_CLIENT_ID: {{ .clientId | quote }}
 {{- end }}
+{{- end }}
+{{- with .Values.settings.notifier.url }}
+NOTIFIER_URL: {{ . | quote }}
 {{- end }}
 {{- range include "gba-trust.secretFiles" . | fromYamlArray }}
 {{ .setting }}: {{ include "gba-trust.secretFolder" $ }}/{{ .file }}

@@ -14,8 +14,8 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Text, primary_key=True),
         sa.Column("registration", sa.Text, nullable=False),
         sa.Column("secret_hash", sa.Text),
-        sa.Column("created_at_s", sa.Integer, nullable=False),
-        sa.Column("updated_at_s", sa.Integer, nullable=False),
+        sa.Column("created_at_s", sa.BigInteger, nullable=False),
+        sa.Column("updated_at_s", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "idp_identities",
@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("sealed_gender", sa.LargeBinary, nullable=False),
         sa.Column("sealed_document_type", sa.LargeBinary, nullable=False),
         sa.Column("sealed_document_number", sa.LargeBinary, nullable=False),
-        sa.Column("updated_at_s", sa.Integer, nullable=False),
+        sa.Column("updated_at_s", sa.BigInteger, nullable=False),
     )
     op.create_index("idp_identities_person", "idp_identities", ["person", "connector"])
     op.create_table(
@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.Column("session", sa.Text, nullable=False, unique=True),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
     )
     op.create_index("idp_sessions_person", "idp_sessions", ["person"])
     op.create_table(
@@ -46,7 +46,7 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Text, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
     )
     op.create_table(
         "idp_consents",
@@ -55,8 +55,8 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Text, nullable=False),
         sa.Column("record", sa.Text, nullable=False),
         sa.Column("given_at_us", sa.BigInteger, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
-        sa.Column("revoked_at_s", sa.Integer),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
+        sa.Column("revoked_at_s", sa.BigInteger),
     )
     op.create_index("idp_consents_latest", "idp_consents", ["person", "client_id", "given_at_us"])
     op.create_table(
@@ -66,8 +66,8 @@ def upgrade() -> None:
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("session", sa.Text, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
-        sa.Column("revoked_at_s", sa.Integer),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
+        sa.Column("revoked_at_s", sa.BigInteger),
     )
     op.create_index("idp_grants_person", "idp_grants", ["person"])
     op.create_index("idp_grants_client", "idp_grants", ["client_id"])
@@ -84,7 +84,7 @@ def upgrade() -> None:
         "idp_assertions",
         sa.Column("client_id", sa.Text, primary_key=True),
         sa.Column("jti_hash", sa.Text, primary_key=True),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
     )
     for table in ("idp_sessions", "idp_logins", "idp_grants", "idp_assertions"):
         op.create_index(f"{table}_expiry", table, ["expires_at_s"])

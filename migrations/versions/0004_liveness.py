@@ -17,16 +17,16 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("document_attempts", sa.Integer, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
-        sa.Column("created_at_s", sa.Integer, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
+        sa.Column("created_at_s", sa.BigInteger, nullable=False),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
     )
     op.create_index("liveness_checks_expiry", "liveness_checks", ["expires_at_s"])
     op.create_table(
         "liveness_sessions",
         sa.Column("session_key", sa.Text, primary_key=True),
         sa.Column("check_key", sa.Text, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
-        sa.Column("answered_at_s", sa.Integer),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
+        sa.Column("answered_at_s", sa.BigInteger),
     )
     op.create_index("liveness_sessions_expiry", "liveness_sessions", ["expires_at_s"])
     op.create_table(
@@ -34,6 +34,6 @@ def upgrade() -> None:
         sa.Column("code_key", sa.Text, primary_key=True),
         sa.Column("check_key", sa.Text, nullable=False),
         sa.Column("sealed_token", sa.LargeBinary, nullable=False),
-        sa.Column("expires_at_s", sa.Integer, nullable=False),
+        sa.Column("expires_at_s", sa.BigInteger, nullable=False),
     )
     op.create_index("liveness_attestations_expiry", "liveness_attestations", ["expires_at_s"])

@@ -17,6 +17,7 @@ from pathlib import Path
 import httpx
 from joserfc.jwk import ECKey
 
+from sandbox.portal.elsewhere import CIBA_GRANT, DEVICE_GRANT, Elsewhere
 from sandbox.portal.errors import ErrandNotReady, ErrandUnknown, PortalError, TokenRefused
 from sandbox.portal.relying_party import (
     SCOPE,
@@ -91,6 +92,7 @@ class Portal:
         self._identity = Identity(CLIENT_ID, f"{base_url}/portal/callback", _load_key(directory / "portal-key.json"))
         self._provider = ProviderClient(service_url, self._http)
         self._signing = SigningClient(service_url, self._http)
+        self.elsewhere = Elsewhere(self._provider, self._identity, clock)
         self._errands: OrderedDict[str, PortalErrand] = OrderedDict()
         self._by_state: dict[str, str] = {}
 
@@ -110,7 +112,7 @@ class Portal:
             "redirect_uris": [self._identity.redirect_uri],
             "post_logout_redirect_uris": [self._identity.redirect_uri.removesuffix("/callback")],
             "token_endpoint_auth_method": "private_key_jwt",
-            "grant_types": ["authorization_code"],
+            "grant_types": ["authorization_code", DEVICE_GRANT, CIBA_GRANT],
             "response_types": ["code"],
             "scope": SCOPE,
             "subject_type": "pairwise",
@@ -145,6 +147,10 @@ class Portal:
         if errand is None:
             raise ErrandUnknown
         return errand
+
+    def subject_of(self, identifier: str) -> str:
+        """Return the subject by which this portal knows whoever signed in for an errand; empty before."""
+        return str((self.errand(identifier).verified or {}).get("sub") or "")
 
     async def finish_login(self, parameters: Mapping[str, str], *, browser: str | None) -> PortalErrand:
         """Take the browser's return; an error is kept with the errand.

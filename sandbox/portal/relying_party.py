@@ -29,14 +29,18 @@ CLAIMS = {
         "verified_claims": [
             {
                 "verification": {
-                    "trust_framework": {"values": ["hk_iam_smart", "mo_one_account", "cn_gd_unified_identity"]}
+                    "trust_framework": {"values": ["hk_iam_smart", "mo_one_account", "cn_gd_unified_identity"]},
+                    "time": None,
                 },
                 "claims": {"name": {"essential": True}, "birthdate": None},
             },
             {
                 "verification": {
                     "trust_framework": {"value": "gba_mutual_recognition"},
-                    "evidence": [{"type": {"value": "document"}}],
+                    "assurance_level": None,
+                    "time": None,
+                    "verification_process": None,
+                    "evidence": [{"type": {"value": "document"}, "check_details": None, "document_details": None}],
                 },
                 "claims": {"exit_entry_permit_holder": {"essential": True}, "name": {"essential": True}},
             },
@@ -140,6 +144,16 @@ class ProviderClient:
             return await self._redeem_once(identity, code, verifier, at)
         return tokens
 
+    async def ask(
+        self, endpoint: str, identity: Identity, form: Mapping[str, str], *, at: datetime
+    ) -> dict[str, object]:
+        """Post to an endpoint that the provider's metadata name, authenticated."""
+        proof = {
+            "client_assertion_type": ASSERTION_TYPE,
+            "client_assertion": client_assertion(identity, audience=self._issuer, at=at),
+        }
+        return await self._json("POST", str((await self.metadata())[endpoint]), data={**form, **proof})
+
     async def userinfo(self, access_token: str) -> dict[str, object]:
         """Return userinfo."""
         endpoint = str((await self.metadata())["userinfo_endpoint"])
@@ -151,10 +165,8 @@ class ProviderClient:
             "code": code,
             "redirect_uri": identity.redirect_uri,
             "code_verifier": verifier,
-            "client_assertion_type": ASSERTION_TYPE,
-            "client_assertion": client_assertion(identity, audience=self._issuer, at=at),
         }
-        return await self._json("POST", str((await self.metadata())["token_endpoint"]), data=form)
+        return await self.ask("token_endpoint", identity, form, at=at)
 
     async def _json(
         self, method: str, url: str, *, data: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None

@@ -8,40 +8,29 @@ Spec:    RFC 9457
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.portal.elsewhere_routes import build_elsewhere_routes
 from sandbox.portal.errors import PortalError
+from sandbox.portal.pages import FOLDER, Handler, page, paged
 from sandbox.portal.portal import Portal
 
 MAX_BODY_BYTES = 4_096
 COOKIE = "sample-portal"
 HINTS = ("login_hint", "connector", "ui_locales")
-_FOLDER = Path(__file__).with_name("templates")
-_PAGES = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined)
-# No form-action: a browser would hold the whole chain of redirects after the button against it.
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 def build_portal_routes(portal: Portal) -> list[BaseRoute]:
     """Return the portal's routes."""
-    return [*_page_routes(portal), *_interface_routes(portal)]
+    return [*_page_routes(portal), *build_elsewhere_routes(portal), *_interface_routes(portal)]
 
 
 def _page_routes(portal: Portal) -> list[BaseRoute]:
     async def front(_request: Request) -> Response:
-        return _page("start.html")
+        return page("start.html")
 
     async def start(_request: Request) -> Response:
         browser = secrets.token_urlsafe(16)
@@ -56,20 +45,20 @@ def _page_routes(portal: Portal) -> list[BaseRoute]:
         if len(parameters) != len(pairs):
             raise PortalError("response_malformed", "A parameter of the response is repeated")
         errand = await portal.finish_login(parameters, browser=request.cookies.get(COOKIE))
-        return _page("errand.html", status=400 if errand.error else 200, evidence=portal.evidence(errand.id))
+        return page("errand.html", status=400 if errand.error else 200, evidence=portal.evidence(errand.id))
 
     async def sign(request: Request) -> Response:
         errand = await portal.post_document(request.path_params["errand"])
         return RedirectResponse(str(errand.sign_url), 303)
 
     async def style(_request: Request) -> Response:
-        return Response((_FOLDER / "style.css").read_bytes(), media_type="text/css")
+        return Response((FOLDER / "style.css").read_bytes(), media_type="text/css")
 
     return [
-        Route("/portal", _paged(front), methods=["GET"]),
-        Route("/portal/start", _paged(start), methods=["POST"]),
-        Route("/portal/callback", _paged(callback), methods=["GET"]),
-        Route("/portal/errands/{errand}/sign", _paged(sign), methods=["POST"]),
+        Route("/portal", paged(front), methods=["GET"]),
+        Route("/portal/start", paged(start), methods=["POST"]),
+        Route("/portal/callback", paged(callback), methods=["GET"]),
+        Route("/portal/errands/{errand}/sign", paged(sign), methods=["POST"]),
         Route("/portal/style.css", style, methods=["GET"]),
     ]
 
@@ -119,16 +108,6 @@ def _answered(handler: Handler) -> Handler:
     return door
 
 
-def _paged(handler: Handler) -> Handler:
-    async def door(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except PortalError as error:
-            return _page("refused.html", status=error.status, code=error.code, detail=error.detail)
-
-    return door
-
-
 async def _read_object(request: Request) -> dict[str, object]:
     body = bytearray()
     async for chunk in request.stream():
@@ -142,10 +121,6 @@ async def _read_object(request: Request) -> dict[str, object]:
     if not isinstance(members, dict):
         raise PortalError("body_malformed", "The body is not a JSON object")
     return members
-
-
-def _page(template: str, *, status: int = 200, **context: object) -> Response:
-    return HTMLResponse(_PAGES.get_template(template).render(context), status, _HEADERS)
 
 
 def _pdf(content: bytes, name: str) -> Response:

@@ -40,7 +40,30 @@ def check_response(parameters: Mapping[str, str], *, issuer: str) -> str:
 def verify_id_token(
     token: str, keys: Mapping[str, object], *, issuer: str, client_id: str, nonce: str, access_token: str, at: datetime
 ) -> Claims:
-    """Verify an ID token, step by step.
+    """Verify the ID token of an errand, step by step.
+
+    Raises:
+        TokenRefused: with the step that failed.
+    """
+    # 1, 2 signature, issuer, audience, at_hash, times
+    claims = verify_signed_id_token(token, keys, issuer=issuer, client_id=client_id, access_token=access_token, at=at)
+    # 3 nonce
+    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
+        raise TokenRefused("nonce_mismatch", "The ID token belongs to another request")
+    # 4 level: what was asked must be checked, not assumed
+    level = AssuranceLevel.from_acr(str(claims.get("acr", "")))
+    if level is None or level < AssuranceLevel.SUBSTANTIAL:
+        raise TokenRefused("acr_too_low", "The sign-in is below the level that this portal needs")
+    # 5 the permit evidence, without which this errand makes no sense
+    if not permit_evidence(claims):
+        raise TokenRefused("permit_evidence_missing", "The ID token carries no permit evidence")
+    return claims
+
+
+def verify_signed_id_token(
+    token: str, keys: Mapping[str, object], *, issuer: str, client_id: str, access_token: str, at: datetime
+) -> Claims:
+    """Verify what every ID token must have, whatever grant it came by.
 
     Raises:
         TokenRefused: with the step that failed.
@@ -66,16 +89,6 @@ def verify_id_token(
         raise TokenRefused("id_token_invalid", "The ID token carries no times")
     if now >= expires + LEEWAY_S or issued > now + LEEWAY_S:
         raise TokenRefused("id_token_expired", "The ID token is not valid now")
-    # 3 nonce
-    if not hmac.compare_digest(str(claims.get("nonce", "")).encode(), nonce.encode()):
-        raise TokenRefused("nonce_mismatch", "The ID token belongs to another request")
-    # 4 level: what was asked must be checked, not assumed
-    level = AssuranceLevel.from_acr(str(claims.get("acr", "")))
-    if level is None or level < AssuranceLevel.SUBSTANTIAL:
-        raise TokenRefused("acr_too_low", "The sign-in is below the level that this portal needs")
-    # 5 the permit evidence, without which this errand makes no sense
-    if not permit_evidence(claims):
-        raise TokenRefused("permit_evidence_missing", "The ID token carries no permit evidence")
     return claims
 
 

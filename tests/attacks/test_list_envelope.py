@@ -11,8 +11,8 @@ from tests.support.trust_lists import Offices, refusal
 from trust_lists.config import PublicationPolicy
 from trust_lists.drafting import end_admission, repeal_agreement, set_status
 from trust_lists.model import ServiceStatus
-from trust_lists.publication import _next_timestamp, stage_root
-from trust_lists.repository import Officer, Roster, add_signature
+from trust_lists.publication import Staged, _next_timestamp, stage, stage_root
+from trust_lists.repository import Officer, add_signature
 from trust_lists.signers import generate_key, public_key, public_pem
 from trust_lists.vocabulary import Region
 
@@ -106,7 +106,7 @@ def test_fast_forward_is_healed_by_new_online_keys(offices: Offices) -> None:
     assert refusal(offices.accept, second.bundle, victim) == "list_rollback"
 
     offices.online = generate_key()
-    offices.roster = Roster(offices.roster.officers, public_key(public_pem(offices.online)))
+    offices.roster = replace(offices.roster, online=public_key(public_pem(offices.online)))
     root = offices.sign_root(stage_root(offices.roster, offices.root, offices.clock(), offices.policy), (MO, GD))
     healed = replace(offices.bundle(), roots=(root,))
     snapshot = offices.accept(healed, victim)
@@ -138,7 +138,7 @@ def _with_second_officer(offices: Offices) -> None:
     second = generate_key()
     officer = Officer(HK, "second", public_key(public_pem(second), HK, "second"))
     offices.second = second
-    offices.roster = Roster((*offices.roster.officers, officer), offices.roster.online)
+    offices.roster = replace(offices.roster, officers=(*offices.roster.officers, officer))
     root = stage_root(offices.roster, offices.root, offices.clock(), offices.policy)
     offices.new_root = offices.sign_root(root, (HK, GD))
 
@@ -213,12 +213,13 @@ def test_delegation_to_a_foreign_key(offices: Offices) -> None:
     officers = tuple(
         replace(officer, region=MO) if officer.region is HK else officer for officer in offices.roster.officers
     )
-    offices.roster = Roster(officers, offices.roster.online)
-    offices.roster = Roster(
-        (*officers, Officer(HK, "x", public_key(public_pem(generate_key()), HK, "x"))), offices.roster.online
-    )
+    stranger = Officer(HK, "x", public_key(public_pem(generate_key()), HK, "x"))
+    offices.roster = replace(offices.roster, officers=(*officers, stranger))
     draft = repeal_agreement(offices.draft(), "hk-gd", offices.clock())
-    assert refusal(offices.accept, offices.bundle(offices.staged(draft, joint=(HK, GD)))) == "list_region_overreach"
+    staged = stage(draft, offices.roster, offices.published, offices.clock(), offices.policy)
+    targets = offices.resign(staged.metadata["targets"], offices.signers[HK], offices.signers[GD])
+    joint = Staged({"targets": targets}, {"scheme.json": staged.documents["scheme.json"]})
+    assert refusal(offices.accept, offices.bundle(joint)) == "list_region_overreach"
 
 
 def test_equivocation_to_two_readers(offices: Offices) -> None:

@@ -31,7 +31,43 @@ DOORS = {
     "/introspect": ("token", "client_assertion", "client_id"),
     "/revoke": ("token", "client_id"),
     "/logout": ("id_token_hint", "post_logout_redirect_uri", "state", "client_id", "csrf"),
+    "/logout/return": ("then",),
+    "/device_authorization": (
+        "client_id",
+        "client_assertion",
+        "scope",
+        "claims",
+        "acr_values",
+        "resource",
+        "authorization_details",
+    ),
+    "/backchannel_authentication": (
+        "client_id",
+        "login_hint",
+        "id_token_hint",
+        "binding_message",
+        "requested_expiry",
+        "scope",
+        "user_code",
+        "acr_values",
+    ),
+    "/device": ("user_code", "csrf"),
+    "/approve/x": ("x",),
+    "/approve/%00%ff": ("x",),
+    "/done": ("of",),
+    "/account": ("x",),
+    "/account/sign-in": ("x",),
+    "/account/sessions/end": ("csrf", "session"),
+    "/account/consents/revoke": ("csrf", "consent"),
+    "/account/consents/x": ("x",),
+    "/account/consents/%0d%0aX": ("x",),
+    "/account/identities/remove": ("csrf", "connector"),
+    "/register": ("x",),
+    "/register/x": ("x",),
+    "/register/%00": ("x",),
+    "/par": ("client_id", "client_assertion", "scope", "claims", "redirect_uri"),
     "/jwks": ("x",),
+    "/.well-known/oauth-authorization-server": ("x",),
     "/.well-known/openid-configuration": ("x",),
 }
 
@@ -71,6 +107,25 @@ async def test_garbage_reads_no_inner_word(provider: Provider, door: str) -> Non
 def _without_own_links(page: str) -> str:
     """Leave out the language links: they repeat the caller's own address, in which a random `.py` may stand."""
     return re.sub(r'<a href="[^"]*" lang="', "", page)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
+async def test_garbage_registrations_read_no_inner_word(provider: Provider, method: str) -> None:
+    bodies = (
+        *GARBAGE,
+        '{"client_name":"x","redirect_uris":[1]}',
+        '{"jwks":{"keys":[{"kty":"EC"}]}}',
+        '{"software_statement":"x.y.z"}',
+    )
+    async with provider.back_channel() as http:
+        for body in bodies:
+            for authorization in ("", "Bearer x", "Bearer " + "x" * 600, "Basic eDp5"):
+                headers = {"Content-Type": "application/json", "Authorization": authorization}
+                path = "/register" if method == "POST" else "/register/x"
+                response = await http.request(method, path, content=body.encode(), headers=headers)
+                assert response.status_code in {400, 401}
+                for word in INNER_WORDS:
+                    assert word not in response.text.lower(), (word, body)
 
 
 async def test_cookies_of_garbage_are_no_login(provider: Provider) -> None:

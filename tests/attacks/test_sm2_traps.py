@@ -1,12 +1,21 @@
 """The traps of SM2 in the wild (facts sheet §5.3), each with the code that it must give."""
 
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from asn1crypto import algos, core, pem, x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.trust_lists import refusal, spki_of
+from tests.conftest import SHARED_DATA
+from tests.support.trust_lists import START, make_certificate, refusal, spki_of
 from trust_lists import asn1_oids, sm2_pure
-from trust_lists.algorithms import SignatureAlgorithm, verify_signature
+from trust_lists.algorithms import SignatureAlgorithm, key_kind, verify_signature
+from trust_lists.certificates import parse_certificate
+from trust_lists.errors import TrustListError
 from trust_lists.sm2 import SM2PrivateKey, SM2PublicKey
 
 KEY = SM2PrivateKey.generate()
@@ -127,3 +136,141 @@ def test_a_signature_that_is_not_strict_der_is_refused(signature: bytes) -> None
     for use_libcrypto in (True, False):
         key = SM2PublicKey(public.x, public.y, use_libcrypto=use_libcrypto)
         assert refusal(key.verify, signature, b"data") == "signature_invalid"
+
+
+# --- certificates ------------------------------------------------------------------------------------------------------
+
+
+def openssl(*arguments: str, folder: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl not installed")
+    done = subprocess.run(["openssl", *arguments], cwd=folder, check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("openssl with SM2 not installed")
+
+
+@pytest.mark.parametrize("distid", [True, False], ids=["default id", "empty id"])
+def test_a_certificate_of_the_openssl_command(tmp_path: Path, distid: bool) -> None:
+    """Trap 1: without -sigopt distid OpenSSL signs under the empty id, and such roots are in circulation."""
+    openssl("genpkey", "-algorithm", "SM2", "-out", "key.pem", folder=tmp_path)
+    option = ("-sigopt", "distid:1234567812345678") if distid else ()
+    openssl(
+        "req",
+        "-x509",
+        "-new",
+        "-key",
+        "key.pem",
+        "-sm3",
+        "-subj",
+        "/CN=x",
+        "-outform",
+        "DER",
+        "-out",
+        "c.der",
+        *option,
+        folder=tmp_path,
+    )
+    facts = parse_certificate((tmp_path / "c.der").read_bytes())
+    arguments = (facts.spki, facts.algorithm, facts.signature, facts.signed_bytes)
+    if distid:
+        verify_signature(*arguments)
+    else:
+        if refusal_or_none(arguments) is None:
+            pytest.skip("an openssl whose default id is not empty is no trap: old openssl not installed")
+        assert refusal(verify_signature, *arguments) == "signature_invalid"
+        verify_signature(*arguments, user_id=b"")
+
+
+def refusal_or_none(arguments: tuple) -> str | None:
+    try:
+        verify_signature(*arguments)
+    except TrustListError as error:
+        return error.code
+    return None
+
+
+def certificate_with(edit: Callable[[dict], None]) -> bytes:
+    """An SM2 certificate whose parts are edited before it is signed."""
+    loaded = x509.Certificate.load(make_certificate("A", KEY, "A", KEY))
+    parts = {"tbs": loaded["tbs_certificate"], "outer": loaded["signature_algorithm"]}
+    edit(parts)
+    made = x509.Certificate(
+        {
+            "tbs_certificate": parts["tbs"],
+            "signature_algorithm": parts["outer"],
+            "signature_value": KEY.sign(parts["tbs"].dump(force=True)),
+        }
+    )
+    return made.dump(force=True)
+
+
+def test_null_parameters_in_a_certificate() -> None:
+    """Trap 4: inner and outer algorithm must be the same bytes, with NULL or without."""
+
+    def both(parts: dict) -> None:
+        for algorithm in (parts["tbs"]["signature"], parts["outer"]):
+            algorithm["parameters"] = core.Null()
+
+    def outer(parts: dict) -> None:
+        parts["outer"] = parts["outer"].copy()
+        parts["outer"]["parameters"] = core.Null()
+
+    facts = parse_certificate(certificate_with(both))
+    assert facts.algorithm.parameters == b"\x05\x00"
+    verify_signature(facts.spki, facts.algorithm, facts.signature, facts.signed_bytes)
+    assert refusal(parse_certificate, certificate_with(outer)) == "certificate_malformed"
+
+
+def test_generalized_time_before_2050() -> None:
+    """Trap 4: a public test CA writes it; the certificate is read and verified all the same."""
+
+    def general(parts: dict) -> None:
+        parts["tbs"]["validity"]["not_before"] = x509.Time({"general_time": START})
+
+    der = certificate_with(general)
+    facts = parse_certificate(der)
+    verify_signature(facts.spki, facts.algorithm, facts.signature, facts.signed_bytes)
+    assert x509.Certificate.load(der).not_valid_before == START
+
+
+def test_the_curve_as_key_algorithm_in_a_certificate() -> None:
+    """Trap 5: SubjectPublicKeyInfo with OID 1.301 itself."""
+    spki = bytes.fromhex("3050300a06082a811ccf5501822d03420004") + KEY.spki()[-64:]
+    assert key_kind(spki).family == "sm2"
+    verify_signature(spki, SM2, SIGNATURE, b"data")
+
+
+def test_names_alone_never_select_the_key() -> None:
+    """Another key under the same issuer name: trap of the published test CRL."""
+    other = SM2PrivateKey.generate()
+    facts = parse_certificate(make_certificate("A", KEY, "Issuer", other))
+    assert (
+        refusal(verify_signature, KEY.spki(), facts.algorithm, facts.signature, facts.signed_bytes)
+        == "signature_invalid"
+    )
+    verify_signature(other.spki(), facts.algorithm, facts.signature, facts.signed_bytes)
+
+
+@pytest.mark.parametrize(
+    "issuer, subject",
+    [
+        ("nrcac_Civil_Servant_ROOT.pem", "ca_Taier_CA.pem"),
+        ("nrcac_ROOTCA.pem", "ca_TJCA.pem"),
+        ("testonly_root.pem", "testonly_ee.pem"),
+    ],
+)
+def test_real_certificates_under_the_wrong_root(issuer: str, subject: str) -> None:
+    folder = SHARED_DATA / "sm2"
+    if not (folder / subject).exists():
+        pytest.skip(f"shared data absent: sm2/{subject}")
+    facts = parse_certificate(pem.unarmor((folder / subject).read_bytes())[2])
+    spki = parse_certificate(pem.unarmor((folder / issuer).read_bytes())[2]).spki
+    assert refusal(verify_signature, spki, facts.algorithm, facts.signature, facts.signed_bytes) == "signature_invalid"
+
+
+def test_the_names_are_registered_once() -> None:
+    """Trap 10: asn1crypto learns the SM names, and learning them again changes nothing."""
+    asn1_oids.register()
+    asn1_oids.register()
+    assert algos.SignedDigestAlgorithm({"algorithm": asn1_oids.SM2_WITH_SM3})["algorithm"].native == "sm2_sm3"
+    assert algos.DigestAlgorithm({"algorithm": "sm3"})["algorithm"].dotted == asn1_oids.SM3

@@ -105,7 +105,9 @@ def test_no_personal_data_in_logs_or_audit(pair: RunningPair, done: Summary) -> 
 
 
 def test_no_personal_data_lies_in_clear_in_the_database(pair: RunningPair, done: Summary) -> None:
-    stored = b"".join(path.read_bytes() for path in (pair.data / "service").glob("service.db*"))
+    files = [path for name in ("service.db*", "audit.db*") for path in (pair.data / "service").glob(name)]
+    assert {"service.db", "audit.db"} <= {path.name for path in files}
+    stored = b"".join(path.read_bytes() for path in files)
     for personal in PERSONAL:
         assert personal.encode() not in stored
 

@@ -39,6 +39,8 @@ class Pod:
     """The pod's specification, and folders in the place of its mounts."""
 
     spec: dict
+    rotation: dict
+    """The specification of the CronJob's pod."""
     settings: dict[str, str]
     folder: Path
     models: Path
@@ -83,7 +85,8 @@ def pod(tmp_path_factory, models_dir):
         (folder / "mnt/..data" / name).chmod(0o440)
         (folder / "mnt" / name).symlink_to(f"..data/{name}")
     spec = release.one("Deployment")["spec"]["template"]["spec"]
-    return Pod(spec, release.one("ConfigMap")["data"], folder, models_dir)
+    rotation = release.one("CronJob")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    return Pod(spec, rotation, release.one("ConfigMap")["data"], folder, models_dir)
 
 
 def _secrets(folder: Path) -> dict[str, bytes]:
@@ -127,6 +130,13 @@ def test_init_containers_leave_secrets_for_their_owner_and_a_database(prepared):
         assert path.stat().st_mode & 0o777 == 0o400
         assert path.read_bytes() == (prepared.folder / "mnt" / name).read_bytes()
     assert (prepared.folder / "data" / "service.db").stat().st_size > 0
+
+
+def test_the_cron_jobs_pod_finds_nothing_due_in_a_new_ring(prepared):
+    for container in (*prepared.rotation["initContainers"], *prepared.rotation["containers"]):
+        done = prepared.run(prepared.command(container))
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("nothing is due.\nNext step of `gba-trust keys rotate --due`: 2")
 
 
 def test_the_service_starts_answers_its_probes_and_ends(prepared):

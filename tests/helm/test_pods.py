@@ -14,6 +14,7 @@ def pods(release):
     """Return every pod specification that a release makes."""
     return [
         *(document["spec"]["template"]["spec"] for document in release.all("Deployment")),
+        *(document["spec"]["jobTemplate"]["spec"]["template"]["spec"] for document in release.all("CronJob")),
         *(document["spec"] for document in release.all("Pod")),
     ]
 

@@ -37,7 +37,9 @@ def test_the_program_takes_every_scenario_in_production_mode(scenario):
 
 def test_every_setting_of_the_program_has_a_place_in_the_chart():
     left_out = {
-        "DATABASE_URL",  # the SQLite file in the data folder; the program knows no other database yet
+        "DATABASE_URL",  # the SQLite file in the data folder; the chart offers no PostgreSQL yet
+        "DATABASE_PASSWORD_FILE",  # as above
+        "DATABASE_POOL_SIZE",  # as above
         "RATE_LIMITS",  # production refuses to have them off
     }
     named = {name.removeprefix("GBA_TRUST_") for name in render_scenario("everything").one("ConfigMap")["data"]}
@@ -49,6 +51,8 @@ def test_values_arrive_in_the_settings():
     assert settings.models_manifest_sha256 == "1" * 64
     assert settings.trust_list_refresh.total_seconds() == 600
     assert settings.trust_list_grace.total_seconds() == 43200
+    rotation = settings.key_rotation
+    assert [at.total_seconds() for at in (rotation.period, rotation.lead, rotation.overlap)] == [2592000, 1200, 172800]
     assert settings.iam_smart.base_url == "https://upstream.example.hk"
     assert settings.permit_authority.client_id == "gba-trust-hk"
     assert str(settings.database_path).startswith("/var/lib/gba-trust/")
@@ -104,17 +108,23 @@ def applications(tmp_path):
     return create_app(load_settings(environment=environment), frozenset({"trust-lists"}))
 
 
-def test_the_probes_ask_routes_that_exist_on_the_port_they_name(applications):
+async def answers(application, path: str) -> bool:
+    transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://pod") as http:
+        return (await http.get(path)).status_code != 404
+
+
+async def test_the_probes_ask_routes_that_exist_on_the_port_they_name(applications):
     public, management = applications
-    paths = {
-        "http": {getattr(route, "path", None) for route in public.routes},
-        "management": {getattr(route, "path", None) for route in management.routes},
-    }
+    ports = {"http": public, "management": management}
     service = container(render_scenario("one-part"))
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = service[probe]["httpGet"]
-        assert asked["path"] in paths[asked["port"]]
-    assert render_scenario("everything").one("ServiceMonitor")["spec"]["endpoints"][0]["path"] in paths["management"]
+        assert await answers(ports[asked["port"]], asked["path"])
+        assert not await answers(ports[asked["port"]], asked["path"] + "-not")
+    assert await answers(
+        management, render_scenario("everything").one("ServiceMonitor")["spec"]["endpoints"][0]["path"]
+    )
     assert service["startupProbe"]["httpGet"]["path"] == service["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert {route.path for route in health_routes({})} == {"/healthz", "/readyz"}
 

@@ -19,7 +19,16 @@ from tests.support.helm import (
     schema_problems,
 )
 
-BY_DEFAULT = {"ConfigMap", "Deployment", "NetworkPolicy", "PersistentVolumeClaim", "Pod", "Service", "ServiceAccount"}
+BY_DEFAULT = {
+    "ConfigMap",
+    "CronJob",
+    "Deployment",
+    "NetworkPolicy",
+    "PersistentVolumeClaim",
+    "Pod",
+    "Service",
+    "ServiceAccount",
+}
 OPTIONAL = {"HTTPRoute", "Ingress", "PodDisruptionBudget", "PrometheusRule", "ServiceMonitor"}
 
 

@@ -9,8 +9,12 @@ from tests.support.idp import Client, Provider
 from tests.support.oauth_peer import WONG
 
 
-def request_of(cookies: str = "") -> Request:
-    return Request({"type": "http", "headers": [(b"cookie", cookies.encode())], "query_string": b"", "method": "GET"})
+def request_of(cookies: str = "", authorization: str | None = None) -> Request:
+    headers = [(b"cookie", cookies.encode())]
+    if authorization is not None:
+        headers.append((b"authorization", authorization.encode()))
+    path = "/api/v1/signing/transactions"
+    return Request({"type": "http", "headers": headers, "query_string": b"", "method": "POST", "path": path})
 
 
 async def access_token(client: Client, browser, scope: str) -> str:
@@ -22,7 +26,7 @@ async def test_portal_and_citizen_are_the_same_person(provider: Provider, client
     browser = provider.browser()
     token = await access_token(client, browser, "openid signing")
     authorisations = IdpAuthorisations(provider.deps)
-    access = await authorisations.portal_access(f"Bearer {token}", scope="signing")
+    access = await authorisations.portal_access(request_of(authorization=f"Bearer {token}"), scope="signing")
     assert (access.client_id, access.client_name, access.region) == ("gd-bank", "Guangdong Sample Bank", "gd")
     cookie = browser.client.cookies[provider.config.session_cookie]
     citizen = await authorisations.citizen(request_of(f"{provider.config.session_cookie}={cookie}"))
@@ -46,11 +50,11 @@ async def test_refusals(provider: Provider, client: Client) -> None:
     }
     for header, code in cases.items():
         with pytest.raises(AccessRefused) as refusal:
-            await authorisations.portal_access(header, scope="signing")
+            await authorisations.portal_access(request_of(authorization=header), scope="signing")
         assert refusal.value.code == code
     await provider.store.remove_client("gd-bank")
     with pytest.raises(AccessRefused):
-        await authorisations.portal_access(f"Bearer {scoped}", scope="signing")
+        await authorisations.portal_access(request_of(authorization=f"Bearer {scoped}"), scope="signing")
 
 
 async def test_nobody_without_a_live_session_that_can_sign(provider: Provider, client: Client) -> None:

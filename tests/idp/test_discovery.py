@@ -1,6 +1,5 @@
 """The provider's two public documents."""
 
-import pytest
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
 from idp.discovery import public_keys
@@ -12,9 +11,6 @@ async def test_metadata_passes_authlibs_validators(provider: Provider) -> None:
         response = await http.get("/.well-known/openid-configuration")
     document = response.json()
     metadata = OpenIDProviderMetadata(document)
-    with pytest.raises(ValueError, match="RS256"):  # ES256 alone for now: docs/divergences.md
-        metadata.validate()
-    metadata["id_token_signing_alg_values_supported"] = ["ES256", "RS256"]
     metadata.validate()
     assert document["issuer"] == ISSUER
     assert document["authorization_response_iss_parameter_supported"] is True

@@ -57,7 +57,8 @@ async def test_permit_evidence_reaches_the_id_token(provider: Provider, client: 
         scope="openid permit",
         claims='{"id_token":{"verified_claims":['
         '{"verification":{"trust_framework":{"value":"hk_iam_smart"}},"claims":{"name":null,"birthdate":null}},'
-        '{"verification":{"trust_framework":{"value":"gba_mutual_recognition"},"evidence":[{"type":{"value":"document"}}]},'
+        '{"verification":{"trust_framework":{"value":"gba_mutual_recognition"},"evidence":[{"type":{"value":"document"},'
+        '"check_details":[{"check_method":null}],"document_details":null}]},'
         '"claims":{"name":null,"exit_entry_permit_holder":null}}]}}',
     )
     claims = claims_of(provider, (await tokens_of(client, parameters))["id_token"])

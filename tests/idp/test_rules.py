@@ -127,7 +127,7 @@ def test_redirect_uris_that_may() -> None:
     [
         {"client_name": ""}, {"client_name": None}, {"client_name": "x" * 121}, {"client_name": "a\nb"},
         {"redirect_uris": []}, {"redirect_uris": "https://portal.test/cb"}, {"gba_region": "tw"}, {"gba_region": None},
-        {"scope": "openid email"}, {"scope": "profile"}, {"token_endpoint_auth_method": "client_secret_post"},
+        {"scope": "openid email"}, {"scope": "profile"}, {"token_endpoint_auth_method": "client_secret_jwt"},
         {"token_endpoint_auth_method": "none"}, {"jwks": None}, {"jwks": {"keys": []}}, {"jwks": {"keys": ["x"]}},
         {"jwks_uri": "https://portal.test/jwks"}, {"grant_types": ["implicit"]}, {"response_types": ["token"]},
         {"subject_type": "public"}, {"id_token_signed_response_alg": "none"}, {"gba_profile": "nonsense"},
@@ -228,11 +228,61 @@ def test_any_framework_gives_all_that_fit() -> None:
         element({"value": "gba_mutual_recognition"}, {"name": {"value": "Somebody Else"}}),
         element({"value": "gba_mutual_recognition"}, {"nationalities": None}),
         element({"value": "gba_mutual_recognition"}, {"gender": None}),
-        element({"value": "gba_mutual_recognition"}, {"name": None, "birthdate": {"essential": True}}),
+        element({"value": "gba_mutual_recognition"}, verification_process={"value": "another"}),
+        element(
+            {"value": "gba_mutual_recognition"},
+            evidence=[{"type": {"value": "document"}, "document_details": {"type": {"value": "passport"}}}],
+        ),
+        element(
+            {"value": "gba_mutual_recognition"}, evidence=[{"check_details": [{"check_method": {"value": "pipp"}}]}]
+        ),
+        element({"value": "gba_mutual_recognition"}, evidence=[{"check_details": [{"time": {"max_age": 50}}]}]),
+        element({"value": "gba_mutual_recognition"}, time={"value": "2020-01-01T00:00:00Z"}),
     ],
 )
 def test_what_does_not_meet_the_request_is_omitted_never_faked(asked: dict) -> None:
     assert verified(asked, granted=("name", "permit")) == []
+
+
+GBA = {"value": "gba_mutual_recognition"}
+DOCUMENT, SIGNATURE = {"type": {"value": "document"}}, {"type": {"value": "electronic_signature"}}
+
+
+@pytest.mark.parametrize(
+    ("asked", "verification"),
+    [
+        ({}, {}),
+        ({"foo": None, "assurance_process": {"policy": None}}, {}),
+        ({"assurance_level": None, "time": {"essential": True}}, {"assurance_level": "substantial", "time": "2026-11-24T09:00:00Z"}),
+        ({"verification_process": {"values": ["jti-1", "jti-2"]}}, {"verification_process": "jti-1"}),
+        ({"evidence": [DOCUMENT]}, {"evidence": [{"type": "document"}]}),
+        ({"evidence": [SIGNATURE, DOCUMENT]}, {"evidence": [{"type": "document"}]}),
+        (
+            {"evidence": [{**DOCUMENT, "check_details": [{"check_method": {"value": "data"}, "txn": None}]}]},
+            {"evidence": [{"type": "document", "check_details": [{"check_method": "data", "txn": "t"}]}]},
+        ),
+        (
+            {"evidence": [{**DOCUMENT, "document_details": {"issuer": {"country_code": {"value": "CHN"}}}}]},
+            {"evidence": [{"type": "document", "document_details": {"issuer": {"country_code": "CHN"}}}]},
+        ),
+    ],
+)  # fmt: skip
+def test_of_the_verification_so_much_is_told_as_was_asked(asked: dict, verification: dict) -> None:
+    (found,) = verified(element(GBA, **asked))
+    assert found["verification"] == {"trust_framework": GBA["value"], **verification}
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ({"name": None, "birthdate": {"essential": True}}, {"name": "CHAN, Ka Yan", "name#zh-Hant": "陳嘉欣"}),
+        ({"name": {"value": "Somebody Else"}, "exit_entry_permit_holder": {"value": True}}, {"exit_entry_permit_holder": True}),
+        ({"exit_entry_permit_holder": {"values": [True, False]}}, {"exit_entry_permit_holder": True}),
+    ],
+)  # fmt: skip
+def test_a_claim_that_cannot_be_told_as_asked_is_left_out_alone(claims: dict, told: dict) -> None:
+    (found,) = verified(element(GBA, claims), granted=("name", "permit"))
+    assert found["claims"] == told
 
 
 def test_no_permit_no_permit_framework() -> None:
@@ -264,6 +314,7 @@ def test_document_number_is_in_no_release() -> None:
 
 WORDS = (
     "id_token userinfo verified_claims verification trust_framework claims name value values evidence type time max_age acr essential"
+    " check_details document_details sub"
 ).split()
 SHAPES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

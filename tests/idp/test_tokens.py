@@ -74,8 +74,8 @@ def resigned(provider: Provider, token: str, *, key: ECKey | None = None, header
 
 async def test_what_comes_back_is_held_against_every_rule(provider: Provider, client: Client) -> None:
     tokens = await tokens_of(client)
-    mint, access = provider.deps.tokens, tokens["access_token"]
-    assert mint.verify_access_token(access, at=provider.now).client_id == client.client_id
+    mint, access = provider.deps.access_tokens, tokens["access_token"]
+    assert mint.verify(access, at=provider.now).client_id == client.client_id
     stranger = ECKey.generate_key("P-256", {"kid": provider.keys.current().kid})
     bad = {
         "an ID token": tokens["id_token"],
@@ -93,11 +93,11 @@ async def test_what_comes_back_is_held_against_every_rule(provider: Provider, cl
     }
     for name, token in bad.items():
         with pytest.raises(InvalidToken):
-            mint.verify_access_token(token, at=provider.now)
+            mint.verify(token, at=provider.now)
             pytest.fail(name)
     provider.later(minutes=15)
     with pytest.raises(InvalidToken):
-        mint.verify_access_token(access, at=provider.now)
+        mint.verify(access, at=provider.now)
 
 
 async def test_introspection_and_revocation_of_ones_own_tokens(provider: Provider, client: Client) -> None:

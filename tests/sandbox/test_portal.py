@@ -43,7 +43,7 @@ class SigningPeer:
 
     async def open(self, request: Request) -> Response:
         try:
-            await self.authorisations.portal_access(request.headers.get("authorization"), scope="signing")
+            await self.authorisations.portal_access(request, scope="signing")
         except AccessRefused as error:
             return JSONResponse({"code": error.code, "detail": str(error)}, 401)
         async with request.form() as form:

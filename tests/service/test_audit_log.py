@@ -1,9 +1,13 @@
 """The chain finds every way of changing history; checkpoints find what a chain cannot."""
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc.jwk import ECKey, KeySet
 
 from service.audit_log import EMPTY, Entry, Head, link, read_checkpoint, sign_checkpoint, verify_chain, verify_log
@@ -87,3 +91,21 @@ def test_a_checkpoint_by_another_key_is_refused() -> None:
 def test_detail_is_bounded() -> None:
     with pytest.raises(ValueError, match="too large"):
         link(EMPTY, at=AT, event="x", outcome="ok", correlation="y", detail={"text": "z" * 5000})
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+DETAIL = st.dictionaries(TEXT, st.one_of(TEXT, st.integers(), st.booleans(), st.none()), max_size=5)
+
+
+@given(event=TEXT, outcome=TEXT, correlation=TEXT, detail=DETAIL)
+def test_the_hash_is_that_of_the_whole_objects_canonical_json(
+    event: str, outcome: str, correlation: str, detail
+) -> None:
+    head = Head(41, "a" * 64)
+    entry = link(head, at=AT, event=event, outcome=outcome, correlation=correlation, detail=detail)
+    whole = {
+        "seq": 42, "at_us": entry.at_us, "event": event, "outcome": outcome, "correlation": correlation,
+        "detail": detail, "prev": head.hash,
+    }  # fmt: skip
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert entry.hash == hashlib.sha256(text.encode()).hexdigest()

@@ -1,6 +1,7 @@
 """The command's own manners: help, exit codes, one-line errors; and the commands over a data folder."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -71,11 +72,27 @@ def test_database_keys_and_audit_over_one_folder(data: dict[str, str]) -> None:
         "head": "0" * 64,
         "checkpoints": 0,
     }
-    rotated = json.loads(run("keys", "rotate", "token", "--json", env=data).stdout)
-    assert rotated["state"] == "next"
-    assert json.loads(run("keys", "rotate", "token", "--json", env=data).stdout) == {**rotated, "state": "current"}
-    assert run("keys", "rotate", "lookup", env=data).returncode == 1
-    assert run("keys", "retire", rotated["kid"], env=data).returncode == 1
+    rotate = ("keys", "rotate", "--purpose", "attestation", "--json")
+    (published,) = json.loads(run(*rotate, env=data).stdout)["steps"]
+    assert published["action"] == "publish"
+    assert run(*rotate, env=data).returncode == 1
+    (promoted,) = json.loads(run(*rotate, "--now", env=data).stdout)["steps"]
+    assert promoted == {**published, "action": "promote"}
+    assert run("keys", "rotate", "--purpose", "lookup", env=data).returncode == 1
+    assert run("keys", "retire", published["kid"], env=data).returncode == 1
+
+
+def test_a_key_ring_that_is_gone_from_a_used_folder_is_not_made_anew(data: dict[str, str], tmp_path: Path) -> None:
+    assert run("db", "upgrade", env=data).returncode == 0
+    assert run("keys", "list", env=data).returncode == 0
+    with sqlite3.connect(tmp_path / "service" / "audit.db") as used:
+        used.execute("INSERT INTO audit_entries VALUES (1, 1, 'service.started', 'ok', 'service', '{}', 'p', 'h')")
+    used.close()
+    (tmp_path / "service" / "keys" / "ring.json").unlink()
+    done = run("keys", "list", env=data)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: data_folder_refused: the key ring is gone")
+    assert not (tmp_path / "service" / "keys" / "ring.json").exists()
 
 
 def test_doctor_finds_what_is_missing(data: dict[str, str]) -> None:

@@ -30,6 +30,8 @@ def test_production_is_the_default_and_wants_https() -> None:
         ("GBA_TRUST_TRUST_LIST_REFRESH_S", "soon", "whole seconds"),
         ("GBA_TRUST_TRUST_LIST_REFRESH_S", "0", "at least 1"),
         ("GBA_TRUST_RATE_LIMITS", "maybe", "on or off"),
+        ("GBA_TRUST_NOTIFIER_URL", "https://notices.example.hk/", "belong together"),
+        ("GBA_TRUST_NOTIFIER_SECRET_FILE", "/x", "belong together"),
         ("GBA_TRUST_RATE_LIMITS", "off", "demo mode only"),
         ("GBA_TRUST_DATABASE_URL", "mysql://x", "sqlite"),
         ("GBA_TRUST_TRUST_LIST_URL", "https://127.0.0.1:8100/trust-list", "simulated"),

@@ -4,11 +4,11 @@ import base64
 import hashlib
 import hmac
 import importlib.util
+import io
 import os
 import re
 import secrets
-import sqlite3
-import threading
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from joserfc.jwk import ECKey, KeySet
+from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -32,9 +32,12 @@ from idp.app_routes import build_routes
 from idp.config import IdpConfig, RateLimit
 from idp.deps import IdpDeps
 from idp.relying_parties import hash_secret, parse_registration
-from idp.sqlite_store import SqliteStore
+from idp.stores.postgres_store import PostgresStore
+from idp.stores.sql_store import SqliteStore
 from liveness.model import OpenedCheck, PermitCheckRequest
 from service.page_renderer import PageRenderer
+from service.postgres import PostgresDatabase
+from service.sqlite_loop import LoopSqliteDatabase
 from tests.support.idp_client import ISSUER, PORTAL, REDIRECT_URI, Client, answer, challenge
 from tests.support.oauth_peer import Peer, PeerConnector
 
@@ -44,45 +47,45 @@ T = TypeVar("T")
 AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
-class MemoryDatabase:
-    """One real SQLite file behind `SqlTransactions`, schema from our own migration."""
+class MemoryDatabase(LoopSqliteDatabase):
+    """The service's own driver on one real SQLite file, schema from our own migrations; it notes every statement."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        path.write_bytes(_empty_database())
+        super().__init__(path)
+        self.statements: list[str] = []
+        for side in (self._reader, self._writer):
+            side.connection.set_trace_callback(self.statements.append)
+
+
+@lru_cache(maxsize=1)
+def _empty_database() -> bytes:
+    """The provider's tables, made once by the migrations that make them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "schema.sqlite"
         engine = sqlalchemy.create_engine(f"sqlite:///{path}")
         with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
-            _migration().upgrade()
+            for name in ("0002_idp", "0006_provider"):
+                _migration(name).upgrade()
         engine.dispose()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self.statements: list[str] = []
-        self._connection.set_trace_callback(self.statements.append)
-
-    async def write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        import asyncio
-
-        return await asyncio.to_thread(self._run, work)
-
-    read = write
-
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(self._connection)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-            return result
-
-    def close(self) -> None:
-        self._connection.close()
+        return path.read_bytes()
 
 
-def _migration() -> Any:
-    path = ROOT / "migrations" / "versions" / "0002_idp.py"
-    spec = importlib.util.spec_from_file_location("migration_0002", path)
+@lru_cache(maxsize=1)
+def postgres_schema() -> str:
+    """The provider's tables in PostgreSQL's words, by the same migrations."""
+    text = io.StringIO()
+    context = MigrationContext.configure(dialect_name="postgresql", opts={"as_sql": True, "output_buffer": text})
+    with Operations.context(context):
+        for name in ("0002_idp", "0006_provider"):
+            _migration(name).upgrade()
+    return text.getvalue()
+
+
+def _migration(name: str) -> Any:
+    path = ROOT / "migrations" / "versions" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"migration_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -110,23 +113,53 @@ class Cipher:
 
 
 class Keys:
-    """A ring with a current and a retired key."""
+    """A ring with a current and a retired ES256 key, and one key for each other algorithm."""
 
     def __init__(self) -> None:
         self._keys = [self._new(), self._new()]
+        self._changed()
 
-    def current(self) -> ECKey:
-        return self._keys[0]
+    def current(self, algorithm: str = "ES256") -> Any:
+        return self._keys[0] if algorithm == "ES256" else other_keys()[algorithm]
 
     def published(self) -> KeySet:
-        return KeySet([ECKey.import_key(key.as_dict(private=False)) for key in self._keys])
+        return self._published
 
     def rotate(self) -> None:
         self._keys.insert(0, self._new())
+        self._changed()
+
+    def _changed(self) -> None:
+        public = [ECKey.import_key(key.as_dict(private=False)) for key in self._keys]
+        public += [type(key).import_key(key.as_dict(private=False)) for key in other_keys().values()]
+        self._published = KeySet(public)
 
     @staticmethod
     def _new() -> ECKey:
         return ECKey.generate_key("P-256", {"kid": secrets.token_hex(4), "use": "sig", "alg": "ES256"})
+
+
+@lru_cache(maxsize=1)
+def other_keys() -> dict[str, Any]:
+    """Made once: RSA keys are slow to make."""
+    members = lambda algorithm: {"kid": f"{algorithm.lower()}-1", "use": "sig", "alg": algorithm}  # noqa: E731
+    return {
+        "RS256": RSAKey.generate_key(2048, members("RS256")),
+        "PS256": RSAKey.generate_key(2048, members("PS256")),
+        "EdDSA": OKPKey.generate_key("Ed25519", members("EdDSA")),
+    }
+
+
+@dataclass
+class Outbound:
+    """Where the provider's own calls arrive: relying parties' logout doors."""
+
+    received: list[httpx.Request] = field(default_factory=list)
+    status: int = 200
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.received.append(request)
+        return httpx.Response(self.status)
 
 
 @dataclass
@@ -192,19 +225,34 @@ def page_renderer() -> PageRenderer:
 class Provider:
     """The provider under test, and its surroundings."""
 
-    def __init__(self, folder: Path, *, loopback: bool = False, **config: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        loopback: bool = False,
+        postgres: PostgresDatabase | None = None,
+        issuer: str = "",
+        upstream: str = UPSTREAM,
+        http: httpx.AsyncClient | None = None,
+        **config: Any,
+    ) -> None:
         self.now = AT
         self.clock = lambda: self.now
-        issuer = "http://127.0.0.1:8000" if loopback else ISSUER
+        issuer = issuer or ("http://127.0.0.1:8000" if loopback else ISSUER)
         config.setdefault("address_limit", RateLimit(0, 0))
         config.setdefault("client_limit", RateLimit(0, 0))
+        config.setdefault("user_code_limit", RateLimit(0, 0))
         self.config = IdpConfig(issuer=issuer, loopback_http=loopback, **config)
         self.database = MemoryDatabase(folder / "idp.sqlite")
         self.cipher, self.keys, self.permit_keys, self.trail = Cipher(), Keys(), Keys(), Trail()
-        self.store = SqliteStore(self.database, self.cipher)
-        self.peer = Peer(UPSTREAM, self.clock)
+        self.postgres = postgres
+        self.store = (
+            SqliteStore(self.database, self.cipher) if postgres is None else PostgresStore(postgres, self.cipher)
+        )
+        self.peer = Peer(upstream, self.clock)
         self.connector = PeerConnector(self.peer, issuer)
         self.permits = PermitPeer(self.permit_keys, self.clock)
+        self.outbound = Outbound()
         self.deps = IdpDeps(
             config=self.config,
             store=self.store,
@@ -216,12 +264,16 @@ class Provider:
             audit=self.trail,
             clock=self.clock,
             render=page_renderer(),
+            http=http or httpx.AsyncClient(transport=httpx.MockTransport(self.outbound.answer)),
         )
         self.issuer = issuer
         self.app = Starlette(routes=[Mount("/", routes=build_routes(self.deps))])
 
-    def close(self) -> None:
-        self.database.close()
+    async def close(self) -> None:
+        await self.database.close()
+        if self.postgres is not None:
+            await self.postgres.close()
+        await self.deps.http.aclose()
 
     def later(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -298,7 +350,7 @@ async def provider_in(folder: Path, **config: Any):
     try:
         yield provider
     finally:
-        provider.close()
+        await provider.close()
 
 
 __all__ = ["AT", "ISSUER", "PORTAL", "REDIRECT_URI", "Browser", "Client", "Provider", "answer", "challenge", "parse_qs"]

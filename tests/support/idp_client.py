@@ -91,16 +91,60 @@ class Client:
             "redirect_uri": self.redirect_uri,
             "code_verifier": self.verifier,
         }
-        if self.auth == "private_key_jwt":
-            form |= {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": self.assertion()}
-        elif self.auth == "none":
-            form["client_id"] = self.client_id
-        return {name: value for name, value in {**form, **changes}.items() if value is not None}
+        return self.authenticated({**form, **changes})
 
-    async def redeem(self, code: str, **changes: str | None) -> httpx.Response:
+    def authenticated(self, form: dict[str, str | None]) -> dict[str, str]:
+        """Return a form with what the registered method puts into the body; a member given as None is left out."""
+        own: dict[str, str | None] = {}
+        if self.auth == "private_key_jwt":
+            own = {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": self.assertion()}
+        elif self.auth == "client_secret_post":
+            own = {"client_id": self.client_id, "client_secret": self.secret}
+        elif self.auth != "client_secret_basic":
+            own = {"client_id": self.client_id}
+        return {name: value for name, value in {**own, **form}.items() if value is not None}
+
+    def headers(self, path: str, *, method: str = "POST", access_token: str | None = None) -> dict[str, str]:
+        """Return the headers of a back-channel request; a FAPI client proves its key in them."""
+        return {} if access_token is None else {"Authorization": f"Bearer {access_token}"}
+
+    async def post(
+        self, path: str, form: dict[str, Any], *, headers: dict[str, str] | None = None, sign: bool = True
+    ) -> httpx.Response:
+        """Call a back-channel door as this relying party; `headers` come instead of its own, `sign=False` leaves the form as it is."""
+        return await self._send(path, self.authenticated(form) if sign else form, headers, by_secret=sign)
+
+    async def redeem(
+        self, code: str, *, headers: dict[str, str] | None = None, **changes: str | None
+    ) -> httpx.Response:
+        return await self._send("/token", self.token_form(code, **changes), headers)
+
+    async def _send(
+        self, path: str, body: dict[str, Any], headers: dict[str, str] | None, *, by_secret: bool = True
+    ) -> httpx.Response:
+        auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" and by_secret else None
+        async with self.provider.back_channel() as http:
+            return await http.post(
+                path, data=body, auth=auth, headers=self.headers(path) if headers is None else headers
+            )
+
+    async def refresh(self, token: str, *, headers: dict[str, str] | None = None, **changes: Any) -> httpx.Response:
+        form = {"grant_type": "refresh_token", "refresh_token": token, **changes}
+        return await self.post("/token", form, headers=headers)
+
+    async def userinfo(self, access_token: str, *, method: str = "GET", **more: Any) -> httpx.Response:
+        headers = self.headers("/userinfo", method=method, access_token=access_token)
+        async with self.provider.back_channel() as http:
+            return await http.request(method, "/userinfo", headers={**headers, **more.pop("headers", {})}, **more)
+
+    async def call(self, path: str, **form: str) -> httpx.Response:
+        """Post to a back-channel door, authenticated."""
+        proof = {"client_id": self.client_id} if self.auth == "none" else {}
+        if self.auth == "private_key_jwt":
+            proof = {"client_assertion_type": CLIENT_ASSERTION_TYPE, "client_assertion": self.assertion()}
         auth = (self.client_id, self.secret) if self.auth == "client_secret_basic" else None
         async with self.provider.back_channel() as http:
-            return await http.post("/token", data=self.token_form(code, **changes), auth=auth)
+            return await http.post(path, data={**proof, **form}, auth=auth)
 
     async def login(self, browser: Any, **changes: str | None) -> dict[str, str]:
         """Walk a whole login; return the authorization response's parameters."""

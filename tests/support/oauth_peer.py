@@ -53,6 +53,7 @@ class Peer:
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     tokens: dict[str, Person] = field(default_factory=dict)
     logins: int = 0
+    logouts: int = 0
 
     def app(self) -> Starlette:
         return Starlette(
@@ -60,6 +61,7 @@ class Peer:
                 Route("/o/authorize", self.authorize),
                 Route("/o/token", self.token, methods=["POST"]),
                 Route("/o/userinfo", self.userinfo),
+                Route("/o/logout", self.logout),
             ]
         )
 
@@ -76,6 +78,10 @@ class Peer:
             answer = {"code": code, "state": state}
         self.logins += 1
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(answer)}", 302)
+
+    async def logout(self, request: Request) -> Response:
+        self.logouts += 1
+        return RedirectResponse(request.query_params["return_to"], 302)
 
     async def token(self, request: Request) -> Response:
         if self.fault == "down":
@@ -110,7 +116,16 @@ class PeerConnector:
         self.verifiers: dict[str, str] = {}
         self.late: dict[str, UpstreamAssertion | None] = {}
         self.answer_later = False
+        self.ends_sessions = False
         self._client = httpx.AsyncClient(transport=httpx.ASGITransport(peer.app()), base_url=peer.base)
+
+    async def use(self, client: httpx.AsyncClient) -> None:
+        """Speak to the peer through another client: the peer is served at a socket."""
+        await self.close()
+        self._client = client
+
+    async def close(self) -> None:
+        await self._client.aclose()
 
     async def begin(self, transaction: str, *, state: str, locale: str) -> UpstreamRedirect:
         if self.peer.fault == "dead":
@@ -167,6 +182,9 @@ class PeerConnector:
         """The upstream's server callback arrives."""
         for reference in self.late:
             self.late[reference] = self._promised
+
+    def logout_url(self, *, return_to: str) -> str | None:
+        return f"{self.peer.base}/o/logout?{urlencode({'return_to': return_to})}" if self.ends_sessions else None
 
     def routes(self) -> Sequence[BaseRoute]:
         return []

@@ -140,8 +140,8 @@ class Access:
     tokens: dict[str, PortalAccess]
     sessions: dict[str, SignedInCitizen]
 
-    async def portal_access(self, authorization: str | None, *, scope: str) -> PortalAccess:
-        found = self.tokens.get((authorization or "").removeprefix("Bearer "))
+    async def portal_access(self, request: Request, *, scope: str) -> PortalAccess:
+        found = self.tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if found is None:
             raise AccessRefused("an access token is needed", "invalid_token")
         return found

@@ -22,6 +22,7 @@ from trust_lists.bundle import ListBundle
 from trust_lists.config import PublicationPolicy
 from trust_lists.drafting import set_status
 from trust_lists.errors import TrustListError
+from trust_lists.list_log import Notary, log_keys
 from trust_lists.model import ServiceStatus, ServiceType, TrustService
 from trust_lists.publication import (
     Draft,
@@ -194,12 +195,15 @@ class Offices:
         self.policy = PublicationPolicy()
         self.signers = {region: generate_key() for region in Region}
         self.online = generate_key("p256")
+        log_signer, witnesses = generate_key(), {region: generate_key() for region in Region}
+        self.notary = Notary(log_keys(log_signer, witnesses), log_signer, witnesses)
         self.roster = Roster(
             tuple(
                 Officer(region, "officer", public_key(public_pem(signer), region, "officer"))
                 for region, signer in self.signers.items()
             ),
             public_key(public_pem(self.online)),
+            log=self.notary.keys,
         )
         self.root = self.sign_root(stage_root(self.roster, None, self.clock(), self.policy), (Region.HK, Region.MO))
         self.published: Published | None = None
@@ -225,15 +229,17 @@ class Offices:
         return staged
 
     def bundle(self, staged: Staged | None = None, *, at: datetime | None = None, **more: object) -> ListBundle:
-        """The next version's bytes, not put to the gate."""
+        """The next version's bytes, not put to the gate; logged in a log that may say something else to others."""
         return put_together(staged or Staged({}, {}), self.published, more.get("online", self.online), at or self.clock(),
-                            more.get("policy", self.policy))  # fmt: skip
+                            more.get("policy", self.policy), log=more.get("log", self.notary.fork()))  # fmt: skip
 
     def publish(self, draft: Draft) -> Published:
         """A good next version."""
         at = self.clock()
         staged = self.staged(draft, at=at)
-        self.published = assemble(staged, self.published, self.root, self.online, self.clock(), self.policy)
+        self.published = assemble(
+            staged, self.published, self.root, self.online, self.clock(), self.policy, log=self.notary
+        )
         return self.published
 
     def set_status(self, service_id: str, status: ServiceStatus) -> Published:

@@ -22,6 +22,8 @@ from trust_lists.clock import utc_now
 from trust_lists.document import parse_region_list
 from trust_lists.model import ServiceStatus
 from trust_lists.routes import build_routes
+from trust_lists.vocabulary import Region
+from trust_lists.xml_import import import_list, region_list_of
 
 
 def test_ceremony_and_publication_are_idempotent(tmp_path: Path) -> None:
@@ -132,6 +134,24 @@ async def test_files_have_etags_and_nothing_else_is_served(tmp_path: Path) -> No
             "/etc/passwd",
         ):
             assert (await http.get(f"/trust-list/{path}")).status_code == 404
+
+
+async def test_xml_lies_beside_the_version(tmp_path: Path) -> None:
+    made = operators(tmp_path)
+    async with _http(made) as http:
+        lists = await http.get("/trust-list/xml/1.lists.xml")
+        assert lists.headers["content-type"].startswith("application/vnd.etsi.tsl+xml")
+        pointers = import_list(lists.content).list.pointers
+        assert [pointer.location.removeprefix("http://sandbox.test") for pointer in pointers] == [
+            f"/trust-list/xml/1.{region}.xml" for region in ("hk", "mo", "gd")
+        ]
+        again = (await http.get("/trust-list/xml/1.lists.xml")).content
+        assert again == lists.content
+        first = import_list((await http.get("/trust-list/xml/1.hk.xml")).content, pointers[0].certificates[0])
+        assert region_list_of(first.list) == made.snapshot.sections[Region.HK]
+        made.set_status("hk-rsa", "withdrawn")
+        assert (await http.get("/trust-list/xml/2.hk.xml")).status_code == 200
+        assert (await http.get("/trust-list/xml/9.hk.xml")).status_code == 404
 
 
 async def test_the_readers_api(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_only_what_changed_waits_for_signatures(offices: Offices) -> None:
 
 def test_a_new_officer_changes_the_joint_part(offices: Offices) -> None:
     extra = Officer(HK, "two", public_key(public_pem(generate_key()), HK, "two"))
-    roster = Roster((*offices.roster.officers, extra), offices.roster.online)
+    roster = replace(offices.roster, officers=(*offices.roster.officers, extra))
     staged = stage(offices.draft(), roster, offices.published, offices.clock(), offices.policy)
     assert roles_touched(staged) == ("targets",)
     assert extra.key.keyid in allowed_signers("hk", roster)
@@ -80,7 +80,7 @@ def test_a_new_officer_changes_the_joint_part(offices: Offices) -> None:
 def test_a_region_may_want_two_officers(offices: Offices) -> None:
     second = generate_key()
     extra = Officer(HK, "two", public_key(public_pem(second), HK, "two"))
-    roster = Roster((*offices.roster.officers, extra), offices.roster.online, {HK: 2})
+    roster = replace(offices.roster, officers=(*offices.roster.officers, extra), section_thresholds={HK: 2})
     offices.roster = roster
     root = offices.sign_root(stage_root(roster, offices.root, offices.clock(), offices.policy), (HK, MO))  # fmt: skip
     staged = offices.staged(set_status(offices.draft(), "hk-rsa", ServiceStatus.WITHDRAWN, offices.clock()))
@@ -118,7 +118,9 @@ def test_timestamp_alone_then_with_the_snapshot(offices: Offices) -> None:
     assert first.snapshot.sha256 == offices.published.snapshot.sha256
     assert first.snapshot.fresh_until >= offices.published.snapshot.fresh_until
     later = offices.clock.forward(days=25)
-    renewed = refresh_timestamp(reopen(first.bundle, offices.root, later), offices.online, later, offices.policy)
+    renewed = refresh_timestamp(
+        reopen(first.bundle, offices.root, later), offices.online, later, offices.policy, log=offices.notary
+    )
     assert renewed.snapshot.version == 2
     assert renewed.snapshot.services == first.snapshot.services
 

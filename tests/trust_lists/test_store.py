@@ -92,7 +92,7 @@ def test_killed_for_real(versions: tuple, tmp_path: Path, index: int) -> None:
     write_bundle(tmp_path / "published", first.bundle)
     b = second.bundle
     (tmp_path / "bundle").write_bytes(
-        pickle.dumps((b.roots, b.timestamp, b.snapshot, dict(b.roles), dict(b.documents)))
+        pickle.dumps((b.roots, b.timestamp, b.snapshot, dict(b.roles), dict(b.documents), b.proof))
     )
     arguments = [str(tmp_path / "bundle"), str(tmp_path / "published"), str(index % len(steps))]
     done = subprocess.run([sys.executable, "-c", _CHILD, *arguments], check=False, timeout=60)

@@ -144,6 +144,10 @@ class IamSmartConnector:
             return PendingAssertion(reference, pending.deadline)
         return self._assertion(pending, pending.sealed_answer)
 
+    def logout_url(self, *, return_to: str) -> str | None:
+        """Return None: iAM Smart keeps no browser session that a relying party could end."""
+        return None
+
     def routes(self) -> Sequence[BaseRoute]:
         """Return the server callbacks."""
         return self._door.routes()
