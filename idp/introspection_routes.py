@@ -56,9 +56,7 @@ class IntrospectionRoutes:
         return jwt_response(sign_compact(key, algorithm, "token-introspection+jwt", claims), SIGNED)
 
     async def _introspected(self, caller: Caller) -> dict[str, object]:
-        presented = caller.form.get("token")
-        if presented is None:
-            raise InvalidRequest("token is missing")
+        presented = _presented(caller)
         try:
             access = await self._access.standing(presented)
         except InvalidToken:
@@ -87,9 +85,7 @@ class IntrospectionRoutes:
     async def revoke(self, request: Request) -> Response:
         """`POST /revoke` (RFC 7009)."""
         caller = await self._back_channel.authenticated(request, takes_proof=True)
-        presented = caller.form.get("token")
-        if presented is None:
-            raise InvalidRequest("token is missing")
+        presented = _presented(caller)
         try:
             access = await self._access.standing(presented)
             # cl. 2.1: only a token that was issued to it; a delegate's token ends nobody else's grant
@@ -109,3 +105,11 @@ class IntrospectionRoutes:
             return None
         generation = token.generation if current else None
         return await self._deps.store.load_grant(token.grant, at=caller.at, generation=generation)
+
+
+def _presented(caller: Caller) -> str:
+    """RFC 7662 cl. 2.1, RFC 7009 cl. 2.1: one token."""
+    presented = caller.form.get("token")
+    if presented is None or {"token", "token_type_hint"} & caller.form.repeated:
+        raise InvalidRequest("token is missing or repeated")
+    return presented

@@ -177,7 +177,8 @@ def _sign_in_step(login: Login, policy: LoginPolicy, preferred: str | None) -> S
         return WaitUpstream(attempt.connector, attempt.reference, attempt.deadline)
     if attempt is not None and attempt.state is None and not attempt.returned:
         return GoUpstream(attempt.connector)
-    untried = attempt is None and transaction.notice is None
+    # whoever signed in within this very login and is not who was asked for would be sent round for ever
+    untried = attempt is None and transaction.notice is None and transaction.session is None
     if preferred is not None and preferred in policy.connectors and untried:
         return GoUpstream(preferred)
     return GoChoose()

@@ -311,9 +311,11 @@ class Browser:
 
     async def follow(self, response: httpx.Response, *, until: str = PORTAL) -> httpx.Response:
         """Follow redirects inside our world; stop before the portal, and at pages."""
-        while response.is_redirect and not response.headers["location"].startswith((until, f"{ISSUER}/permit?")):
+        for _ in range(20):  # as browsers do
+            if not response.is_redirect or response.headers["location"].startswith((until, f"{ISSUER}/permit?")):
+                return response
             response = await self.client.get(response.headers["location"])
-        return response
+        raise AssertionError(f"sent round in a circle, now at {response.url}")
 
     async def open(self, url: str) -> httpx.Response:
         return await self.follow(await self.get(url))
