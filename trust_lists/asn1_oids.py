@@ -6,6 +6,8 @@ Spec:    GM/T 0006 (OIDs), GM/T 0009 (SM2 use), GM/T 0010 = GB/T 35275 (signed d
 """
 
 from asn1crypto import algos, cms, core, keys
+from asn1crypto import pdf as _pdf  # noqa: F401 - adds names of its own to CMS: they must be there before the first use
+from asn1crypto import tsp as _tsp  # noqa: F401 - as above
 
 SM3 = "1.2.156.10197.1.401"
 SM2_WITH_SM3 = "1.2.156.10197.1.501"

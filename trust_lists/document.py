@@ -13,13 +13,11 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
 from trust_lists.certificates import MAX_CERTIFICATE_BYTES, certificate_key_hash
 from trust_lists.errors import CertificateMalformed, ListMalformed
-from trust_lists.line_layout import join_section, split_section
+from trust_lists.line_layout import split_section
 from trust_lists.model import (
     LocalText,
     RegionList,
@@ -41,9 +39,6 @@ from trust_lists.strict_json import (
     refuse,
     sequence,
     text,
-    write_instant,
-    write_object,
-    write_value,
 )
 from trust_lists.vocabulary import Region
 
@@ -334,85 +329,3 @@ def parse_words(value: object, where: str) -> tuple[str, ...]:
     if len(set(words)) != len(words):
         refuse(where, "a name occurs twice")
     return words
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
-def write_region_list(region_list: RegionList) -> bytes:
-    """Write a region's document as it is published: one service a line."""
-    return join_section(
-        write_value(_write_information(region_list)),
-        (
-            (
-                write_value(_write_provider_information(provider)),
-                (write_value(_write_service(s)) for s in provider.services),
-            )
-            for provider in region_list.providers
-        ),
-    )
-
-
-def write_readable(region_list: RegionList) -> bytes:
-    """Write a region's document for review: one member a line, as drafts lie in the workspace."""
-    return write_object(
-        {
-            "ListAndSchemeInformation": _write_information(region_list),
-            "TrustedEntitiesList": [
-                {
-                    "TrustedEntityInformation": _write_provider_information(provider),
-                    "TrustedEntityServices": [_write_service(service) for service in provider.services],
-                }
-                for provider in region_list.providers
-            ],
-        }
-    )
-
-
-def _write_information(region_list: RegionList) -> Json:
-    return {
-        "LoTEVersionIdentifier": 1,
-        "LoTESequenceNumber": region_list.sequence_number,
-        "LoTEType": LIST_TYPE,
-        "SchemeOperatorName": write_names(region_list.operator_names),
-        "SchemeTerritory": region_list.region.territory,
-        "HistoricalInformationPeriod": HISTORY_NEVER_REMOVED,
-        "ListIssueDateTime": write_instant(region_list.issued),
-        "NextUpdate": write_instant(region_list.next_update),
-    }
-
-
-def _write_provider_information(provider: TrustServiceProvider) -> Json:
-    return {
-        "TEName": write_names(provider.names),
-        "TEInformationURI": [{"lang": "en", "uriValue": provider.information_uri}],
-    }
-
-
-def _write_service(service: TrustService) -> Json:
-    information: dict[str, Any] = {
-        "ServiceTypeIdentifier": service.type.value,
-        "ServiceName": write_names(service.names),
-        "ServiceDigitalIdentity": {
-            "X509Certificates": [{"val": base64.b64encode(der).decode("ascii")} for der in service.certificates]
-        },
-        **_write_period(service.periods[-1].status, service.periods[-1].starting_time),
-    }
-    if service.supply_points:
-        information["ServiceSupplyPoints"] = [
-            {"ServiceType": point.kind, "uriValue": point.uri} for point in service.supply_points
-        ]
-    if service.definition_uri is not None:
-        information["ServiceDefinitionURI"] = [{"lang": "en", "uriValue": service.definition_uri}]
-    information["ServiceInformationExtensions"] = {"ServiceIdentifier": service.id}
-    history = [_write_period(period.status, period.starting_time) for period in reversed(service.periods[:-1])]
-    return {"ServiceInformation": information, "ServiceHistory": history}
-
-
-def _write_period(status: ServiceStatus, starting_time: datetime) -> Json:
-    return {"ServiceStatus": status.value, "StatusStartingTime": write_instant(starting_time)}
-
-
-def write_names(names: tuple[LocalText, ...]) -> list[Json]:
-    """Write texts with their languages."""
-    return [{"lang": name.lang, "value": name.value} for name in names]

@@ -18,7 +18,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp  # typ
 from trust_lists.acceptance import accept, accept_again
 from trust_lists.bundle import ROLES, SCHEME_PATH, ListBundle, parse_snapshot_version, section_path
 from trust_lists.config import PublicationPolicy
-from trust_lists.document import write_region_list
+from trust_lists.document_writing import write_region_list
 from trust_lists.errors import DraftRefused, KeyRefused
 from trust_lists.list_log import ListLog, Notary
 from trust_lists.model import RegionList, Scheme

@@ -11,14 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from trust_lists.document import (
-    IDENTIFIER,
-    WORD,
-    parse_names,
-    parse_territory,
-    parse_words,
-    write_names,
-)
+from trust_lists.document import IDENTIFIER, WORD, parse_names, parse_territory, parse_words
+from trust_lists.document_writing import write_names
 from trust_lists.errors import ListMalformed
 from trust_lists.line_layout import join_scheme, split_scheme
 from trust_lists.model import (

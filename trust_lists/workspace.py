@@ -18,7 +18,8 @@ from types import MappingProxyType
 from typing import Any
 
 from trust_lists.bundle import ROLES, TARGET_PATHS, metadata_name
-from trust_lists.document import parse_region_list, write_readable
+from trust_lists.document import parse_region_list
+from trust_lists.document_writing import write_readable
 from trust_lists.errors import DraftRefused, ListStorageFailed
 from trust_lists.list_log import ListLog
 from trust_lists.log_tiles import CHECKPOINT_NAME

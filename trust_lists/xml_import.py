@@ -16,7 +16,8 @@ from typing import Any
 
 from trust_lists import xml_names as names
 from trust_lists.certificates import certificate_key_hash
-from trust_lists.document import parse_region_list, write_region_list
+from trust_lists.document import parse_region_list
+from trust_lists.document_writing import write_region_list
 from trust_lists.errors import CertificateMalformed, ListMalformed, SignatureInvalid
 from trust_lists.model import (
     LocalText,

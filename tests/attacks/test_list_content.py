@@ -10,7 +10,7 @@ from sandbox.operators_scheme import founding_draft
 from tests.support.trust_lists import HK_PREFIX, Offices, authority, drafts, refusal
 from trust_lists.bundle import MAX_TIMESTAMP_BYTES
 from trust_lists.certificates import certificate_key_hash
-from trust_lists.document import write_region_list
+from trust_lists.document_writing import write_region_list
 from trust_lists.drafting import enact_agreement, end_admission, repeal_agreement
 from trust_lists.model import Admission, CertificateType, ServiceStatus, StatusPeriod, TrustService
 from trust_lists.publication import Draft, Staged

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sandbox.operators_scheme import founding_draft
 from tests.support.json_schema import valid
 from tests.support.trust_lists import START, drafts, refusal
-from trust_lists.document import parse_region_list, write_region_list
+from trust_lists.document import parse_region_list
+from trust_lists.document_writing import write_region_list
 from trust_lists.drafting import set_status
 from trust_lists.errors import ListMalformed
 from trust_lists.model import ServiceStatus, SupplyPoint

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.trust_list_xml import rich_offices
 from tests.support.trust_lists import Offices, refusal
-from trust_lists.document import parse_region_list, parse_section, write_readable, write_region_list
+from trust_lists.document import parse_region_list, parse_section
+from trust_lists.document_writing import write_readable, write_region_list
 from trust_lists.line_layout import join_scheme, join_section, split_scheme, split_section
 from trust_lists.scheme_document import parse_scheme, parse_scheme_lines, write_readable_scheme, write_scheme
 from trust_lists.vocabulary import Region
