@@ -19,12 +19,12 @@ from starlette.routing import Route
 from idp.account import ACCOUNT_PARTY
 from idp.browser import Visit, choose_locale, finish_visit, read_form, read_visit, redirect
 from idp.deps import IdpDeps
-from idp.errors import FormRefused
 from idp.login_desk import LoginDesk
 from idp.login_pages import ITEM_LABELS, KNOWN_PROVIDERS, REGION_NAMES
 from idp.model import AuthorizationRequest, ConsentRecord, SignIn, Target
 from idp.oauth_responses import json_response
 from idp.page_doors import shown
+from idp.page_errors import FormRefused
 from idp.parameters import Parameters
 from idp.protocol import Prompt, ReleasedItem, Scope
 from idp.session_ending import end_session

@@ -13,9 +13,10 @@ from datetime import datetime
 from idp.authorization import RefusedRequest, accept_request, refused_request, verified_redirect_uri
 from idp.authorization_checks import RequestContext
 from idp.deps import IdpDeps
-from idp.errors import InvalidRequest, InvalidRequestObject, PageError, RequestObjectRefused, UnknownPushedRequest
+from idp.errors import InvalidRequest, InvalidRequestObject
 from idp.hashes import hash_token
 from idp.model import AuthorizationRequest, UnverifiedRequest
+from idp.page_errors import PageError, RequestObjectRefused, UnknownPushedRequest
 from idp.parameters import Parameters
 from idp.proof.request_objects import open_request_object
 from idp.relying_parties import RelyingParty

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from idp.authorization_checks import RESPONSE_MODES, RequestContext, read_hint
 from idp.authorization_details import parse_authorization_details
 from idp.claims_request import parse_claims_request
-from idp.errors import MalformedRequest, ProtocolError, UnregisteredRedirectUri
+from idp.errors import ProtocolError
 from idp.model import AuthorizationRequest, ClaimsRequest, Target, UnverifiedRequest
+from idp.page_errors import MalformedRequest, UnregisteredRedirectUri
 from idp.profiles import PROFILES
 from idp.protocol import GrantType, Scope
 from idp.redirect_uris import match_redirect_uri

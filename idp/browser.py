@@ -15,8 +15,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from idp.config import IdpConfig
-from idp.errors import MalformedRequest
 from idp.hashes import hash_token
+from idp.page_errors import MalformedRequest
 from idp.parameters import Parameters, parse_parameters
 from idp.protocol import LOCALES
 

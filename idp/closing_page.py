@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from idp.browser import choose_locale
 from idp.deps import IdpDeps
-from idp.errors import LoginExpired
+from idp.page_errors import LoginExpired
 from idp.sealed_values import open_value, seal_value
 
 _PURPOSE = "idp.closing_page"

@@ -19,7 +19,7 @@ from idp.browser import Visit, choose_locale, redirect
 from idp.claims import ReleaseSource, release
 from idp.closing_page import closing_location
 from idp.consent import record_consent
-from idp.errors import LoginStepRepeated, StoreUnavailable
+from idp.errors import StoreUnavailable
 from idp.grants.codes import build_grant
 from idp.grants.handles import new_handle, new_identifier
 from idp.identity import sector_reference
@@ -27,6 +27,7 @@ from idp.login import Consent, IssueGrant, Login, Refuse
 from idp.login_desk import LoginDesk
 from idp.login_pages import REGION_NAMES, consent_rows
 from idp.model import AuthorizationRequest, ConsentRecord, Grant, Target
+from idp.page_errors import LoginStepRepeated
 from idp.store import Ending
 
 

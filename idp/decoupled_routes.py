@@ -27,23 +27,14 @@ from idp.back_channel import BackChannel, Caller
 from idp.browser import choose_locale, finish_visit, read_form, read_visit, redirect
 from idp.closing_page import closing_page
 from idp.deps import IdpDeps
-from idp.errors import (
-    AccessDenied,
-    FormRefused,
-    InvalidBindingMessage,
-    InvalidRequest,
-    LoginExpired,
-    NothingToAnswer,
-    UnauthorizedClient,
-    UnknownDeviceCode,
-    UnknownUserId,
-)
+from idp.errors import AccessDenied, InvalidBindingMessage, InvalidRequest, UnauthorizedClient, UnknownUserId
 from idp.grants.handles import new_handle, new_identifier
 from idp.login_desk import LoginDesk
 from idp.login_pages import ERROR_TEXTS
 from idp.model import AuthorizationRequest, DecoupledRequest, Target, UnverifiedRequest
 from idp.oauth_responses import answered, json_response
 from idp.page_doors import shown
+from idp.page_errors import FormRefused, LoginExpired, NothingToAnswer, UnknownDeviceCode
 from idp.parameters import parse_parameters
 from idp.profiles import PROFILES
 from idp.protocol import ClientAuthMethod, GrantType, Prompt

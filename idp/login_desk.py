@@ -14,11 +14,11 @@ from starlette.responses import Response
 
 from idp.browser import Visit, choose_locale
 from idp.deps import IdpDeps
-from idp.errors import LoginStepRepeated
 from idp.identity import pairwise_subject
 from idp.login import Login
 from idp.login_pages import portal_facts
 from idp.model import AuthorizationRequest, LoginTransaction
+from idp.page_errors import LoginStepRepeated
 from idp.ports import AuditValue
 from idp.relying_parties import RelyingParty
 from idp.store import LoadedLogin

@@ -23,18 +23,13 @@ from idp.browser import Visit, finish_visit, read_form, read_visit, redirect
 from idp.closing_steps import refuse
 from idp.consent import decide_consent
 from idp.deps import IdpDeps
-from idp.errors import (
-    AccessDenied,
-    FormRefused,
-    LoginExpired,
-    UnknownConnector,
-    UnknownRelyingParty,
-)
+from idp.errors import AccessDenied
 from idp.login import Consent, Login, Refuse, next_step
 from idp.login_desk import LoginDesk
 from idp.login_flow import proceed
 from idp.model import UnverifiedRequest, UpstreamAttempt
 from idp.page_doors import shown
+from idp.page_errors import FormRefused, LoginExpired, UnknownConnector, UnknownRelyingParty
 from idp.parameters import parse_parameters
 from idp.permit_step import take_permit_return
 from idp.rate_limits import RateLimiter

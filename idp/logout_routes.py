@@ -19,10 +19,10 @@ from starlette.routing import Route
 from idp.authorization_response import response_location
 from idp.browser import Visit, choose_locale, drop_cookie, read_form, read_visit, redirect
 from idp.deps import IdpDeps
-from idp.errors import MalformedRequest
 from idp.identity import session_identifier
 from idp.model import SignIn
 from idp.page_doors import shown
+from idp.page_errors import MalformedRequest
 from idp.parameters import Parameters, parse_parameters
 from idp.relying_parties import RelyingParty
 from idp.sealed_values import open_value, seal_value

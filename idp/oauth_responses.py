@@ -21,13 +21,11 @@ from idp.errors import (
     InvalidClient,
     InvalidDpopProof,
     InvalidToken,
-    LoginNotYours,
-    LoginStepRepeated,
     ProtocolError,
     TooManyRequests,
-    UnknownConnector,
     UseDpopNonce,
 )
+from idp.page_errors import LoginNotYours, LoginStepRepeated, UnknownConnector
 from idp.protocol import DPOP_ALGORITHMS
 from idp.resource_access import Presented
 

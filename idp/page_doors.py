@@ -11,9 +11,10 @@ from starlette.responses import Response
 
 from idp.browser import choose_locale
 from idp.deps import IdpDeps
-from idp.errors import IdpError, IdpUnavailable, PageError, TooManyRequests
+from idp.errors import IdpError, IdpUnavailable, TooManyRequests
 from idp.login_pages import ERROR_TEXTS
 from idp.oauth_responses import status_of
+from idp.page_errors import PageError
 
 Handler = Callable[[Request], Awaitable[Response]]
 

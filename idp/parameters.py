@@ -13,7 +13,7 @@ from types import MappingProxyType
 from urllib.parse import parse_qsl
 
 from idp.config import IdpConfig
-from idp.errors import MalformedRequest
+from idp.page_errors import MalformedRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from dataclasses import replace
 from starlette.responses import Response
 
 from idp.browser import Visit, choose_locale, redirect
-from idp.errors import LoginNotYours, LoginStepRepeated, PermitStepUnavailable
+from idp.errors import PermitStepUnavailable
 from idp.identity import permit_subject
 from idp.login import Login
 from idp.login_desk import LoginDesk
 from idp.model import PermitEvidence, PermitStep, SignIn
+from idp.page_errors import LoginNotYours, LoginStepRepeated
 from idp.permit_attestations import accept_attestation
 from idp.upstream_steps import Outcome
 from liveness.errors import LivenessRefused, LivenessUnavailable

@@ -18,10 +18,11 @@ from idp.arriving_requests import REQUEST_URI_PREFIX, open_request, request_cont
 from idp.authorization import RefusedRequest, accept_request
 from idp.back_channel import BackChannel, Caller
 from idp.deps import IdpDeps
-from idp.errors import InvalidDpopProof, InvalidRequest, PageError, UnauthorizedClient
+from idp.errors import InvalidDpopProof, InvalidRequest, UnauthorizedClient
 from idp.hashes import hash_token
 from idp.model import AuthorizationRequest, UnverifiedRequest
 from idp.oauth_responses import answered, json_response
+from idp.page_errors import PageError
 from idp.protocol import GrantType
 
 

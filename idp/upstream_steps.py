@@ -15,7 +15,7 @@ from datetime import timedelta
 from starlette.responses import Response
 
 from idp.browser import Visit, choose_locale, redirect
-from idp.errors import LoginNotYours, LoginStepRepeated, UpstreamError, UpstreamTimedOut
+from idp.errors import UpstreamError, UpstreamTimedOut
 from idp.hashes import hash_token
 from idp.identity import sign_in_of
 from idp.login import Login, WaitUpstream, with_notice
@@ -23,6 +23,7 @@ from idp.login_desk import LoginDesk
 from idp.login_pages import ANOTHER_PERSON, NOTICES, OTHER_NOTICE, choice_rows
 from idp.model import UpstreamAttempt
 from idp.oauth_responses import status_of
+from idp.page_errors import LoginNotYours, LoginStepRepeated
 from idp.session_ending import end_session
 from idp.store import LoadedLogin
 from idp.upstream import PendingAssertion, UpstreamAssertion

@@ -16,16 +16,10 @@ from idp.assurance import assess, load_table
 from idp.claims import ReleaseSource, release
 from idp.claims_request import parse_claims_request
 from idp.config import IdpConfig, RateLimit
-from idp.errors import (
-    IdpError,
-    InvalidClientMetadata,
-    InvalidRedirectUri,
-    InvalidRequest,
-    MalformedRequest,
-    TooManyRequests,
-)
+from idp.errors import IdpError, InvalidClientMetadata, InvalidRedirectUri, InvalidRequest, TooManyRequests
 from idp.login_pages import ERROR_TEXTS, ITEM_LABELS, NOTICES, OTHER_NOTICE, REGION_NAMES
 from idp.model import AuthorizationRequest, CheckDetail, Identity, LoginTransaction, PermitEvidence, SignIn
+from idp.page_errors import MalformedRequest
 from idp.parameters import parse_parameters
 from idp.rate_limits import RateLimiter
 from idp.records import dump_record, load_record
