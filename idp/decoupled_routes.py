@@ -110,7 +110,7 @@ class DecoupledRoutes:
             raise InvalidBindingMessage
         accepted = self._accepted(caller, GrantType.CIBA, Target.BACKCHANNEL)
         subject = self._hinted_subject(caller)
-        person = await deps.store.find_person(caller.party.client_id, subject)
+        person = await deps.store.find_person(caller.party.client_id, subject, at=caller.at)
         if person is None:
             raise UnknownUserId
         waiting = await deps.store.list_decoupled(person, at=caller.at)

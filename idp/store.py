@@ -256,7 +256,7 @@ class SessionStore(Protocol):
         """Revoke a person's consent, with every grant of that portal; None when there is no such standing consent."""
         ...
 
-    async def find_person(self, client_id: str, subject: str) -> str | None:
+    async def find_person(self, client_id: str, subject: str, *, at: datetime) -> str | None:
         """Return the person whom a portal knows under a pairwise subject, if they have consented there."""
         ...
 

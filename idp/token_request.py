@@ -29,6 +29,18 @@ class TokenRequest:
     """Whether the relying party's profile rotates refresh tokens."""
     at: datetime
 
+    @property
+    def confirmation(self) -> dict[str, str]:
+        """The key that a token minted now is bound to (RFC 7800 cl. 3.1, RFC 9449 cl. 6.1, RFC 8705 cl. 3.1); empty = none.
+
+        A certificate counts only for who registered it: a proxy in between may show one for every connection.
+        """
+        if self.jkt is not None:
+            return {"jkt": self.jkt}
+        if self.x5t is not None and (self.party.mtls_bound or self.party.auth_method.by_certificate):
+            return {"x5t#S256": self.x5t}
+        return {}
+
     def documents_of(self, granted: tuple[DocumentToSign, ...], *, api: str) -> tuple[DocumentToSign, ...]:
         """Return the documents that the token is for: those of the grant, or the fewer that are asked for (RFC 9396 cl. 6).
 

@@ -10,7 +10,6 @@ Spec:    RFC 6749 cl. 5.1; RFC 8705 cl. 3; RFC 8693 cl. 2.2.1; RFC 9396 cl. 7; R
 from idp.authorization_details import details_of
 from idp.deps import IdpDeps
 from idp.grants.refresh_tokens import make_refresh_token
-from idp.relying_parties import RelyingParty
 from idp.token_request import Issue, TokenRequest
 from idp.tokens.access_tokens import AccessToken, new_jti
 from idp.tokens.id_tokens import mint_id_token
@@ -62,17 +61,9 @@ def _access_token(issue: Issue, asked: TokenRequest, deps: IdpDeps) -> AccessTok
         issued_at=asked.at,
         expires_at=min(ends),
         jti=new_jti(),
-        cnf=_confirmation(asked.party, asked),
+        cnf=asked.confirmation,
         acr=acr if isinstance(acr, str) else None,
         auth_time=auth_time if isinstance(auth_time, int) else None,
         documents=issue.documents,
         act=issue.act,
     )
-
-
-def _confirmation(party: RelyingParty, asked: TokenRequest) -> dict[str, str]:
-    if asked.jkt is not None:
-        return {"jkt": asked.jkt}
-    if asked.x5t is not None and (party.mtls_bound or party.auth_method.by_certificate):
-        return {"x5t#S256": asked.x5t}
-    return {}

@@ -5,7 +5,8 @@ Rules:   1 the subject token is an access token of ours whose grant stands, for 
          2 the new token has less: scope, resource and life are at most the old one's; it hangs on the same grant and dies with it
          3 it says who acts: `act` names the caller, and before it whoever acted already (RFC 8693 cl. 4.1)
          4 the caller sees the subject of its own sector
-         5 a bound subject token is exchanged only by who holds its key: a stolen one is no more use here than anywhere
+         5 a bound subject token is exchanged only by who holds its key: a stolen one is no more use here than anywhere.
+           A delegate, which cannot hold it, brings a key of its own: what is bound never becomes a bearer token
 Spec:    RFC 8693 cl. 2.1, 2.2, 4.1; RFC 9700 cl. 2.3
 """
 
@@ -87,9 +88,12 @@ async def _check_may_act(asked: TokenRequest, deps: IdpDeps, token: AccessToken,
     if not named or token.client_id not in {grant.client_id, caller}:
         await refused(asked, deps, "not_a_delegate", correlation=grant.correlation)
         raise InvalidGrant("This relying party may not act on that token")
-    holds = {"jkt": asked.jkt, "x5t#S256": asked.x5t}
+    if token.cnf and not asked.confirmation:
+        await refused(asked, deps, "subject_token_unbound", correlation=grant.correlation)
+        raise InvalidGrant("subject_token is bound to a key; a proof of one's own is required")
     if token.client_id != caller:
-        return  # the delegate has its own key; the token reached it from its owner, over their own channel
+        return  # the token reached the delegate from its owner, over their own channel
+    holds = {"jkt": asked.jkt, "x5t#S256": asked.x5t}
     if any(holds.get(kind) != value for kind, value in token.cnf.items()):
         await refused(asked, deps, "subject_token_key", correlation=grant.correlation)
         raise InvalidGrant("subject_token is bound to another key")

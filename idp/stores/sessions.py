@@ -132,12 +132,14 @@ class SqlSessions:
             )
         return _consent(row[0], seconds(at))
 
-    async def find_person(self, client_id: str, subject: str) -> str | None:
+    async def find_person(self, client_id: str, subject: str, *, at: datetime) -> str | None:
         """Return the person whom a portal knows under a pairwise subject, if a consent of theirs stands there."""
         row = await self._database.read_row(
-            "SELECT person FROM idp_consents WHERE client_id = $1 AND subject = $2 AND revoked_at_s IS NULL LIMIT 1",
+            "SELECT person FROM idp_consents WHERE client_id = $1 AND subject = $2 AND revoked_at_s IS NULL"
+            " AND expires_at_s > $3 LIMIT 1",
             client_id,
             subject,
+            seconds(at),
         )
         return None if row is None else str(row[0])
 

@@ -6,6 +6,7 @@ import pytest
 
 from idp.logout_delivery import deliver_due
 from tests.idp.conformance.flow import refused
+from tests.support.client_certificates import client_cert
 from tests.support.fapi_client import VARIANTS, FapiClient
 from tests.support.idp import ISSUER, Client, Provider, answer
 from tests.support.verified_tokens import verified_claims_of
@@ -121,6 +122,18 @@ async def test_a_bound_token_does_not_lose_its_key(provider: Provider) -> None:
     token = (await tokens_of(rp))["access_token"]
     form = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": ACCESS_TOKEN}
     refused(await rp.post("/token", form, headers={}), "invalid_grant")
+
+
+async def test_a_bound_token_does_not_become_a_bearer_token_at_a_delegate(provider: Provider) -> None:
+    extra = {**EXTRA, "gba_profile": "basic", "gba_delegates": ["helper"]}
+    owner = await provider.register(FapiClient("owner", extra=extra))
+    helper = await provider.register(Client("helper", extra=EXTRA))
+    token = (await tokens_of(owner))["access_token"]
+    refused(await exchange(helper, token), "invalid_grant")
+    assert provider.trail.last("token.refused").outcome == "subject_token_unbound"
+    form = {"grant_type": EXCHANGE, "subject_token": token, "subject_token_type": ACCESS_TOKEN}
+    shown = {"Client-Cert": client_cert(FapiClient("helper").certificate)}
+    refused(await helper.post("/token", form, headers=shown), "invalid_grant")  # nobody registered that certificate
 
 
 async def test_replayed_request(portal: Client) -> None:

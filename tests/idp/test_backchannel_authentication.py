@@ -181,7 +181,7 @@ async def test_the_gateway_is_told(provider: Provider, client: Client, subject: 
     gateway = Gateway()
     object.__setattr__(provider.deps, "notifier", gateway)
     asked = (await ask_person(client, login_hint=subject, binding_message="Ref. 1")).json()
-    person = await provider.store.find_person(client.client_id, subject)
+    person = await provider.store.find_person(client.client_id, subject, at=provider.now)
     assert gateway.notices == [
         {"person": person, "portal": "Guangdong Sample Bank", "message": "Ref. 1", "url": approve_link(provider, asked)}
     ]
@@ -225,7 +225,7 @@ async def test_a_replayed_assertion_opens_nothing(provider: Provider, client: Cl
     async with provider.back_channel() as http:
         assert (await http.post("/backchannel_authentication", data=form)).status_code == 200
         assert error(await http.post("/backchannel_authentication", data=form)) == (401, "invalid_client")
-    person = await provider.store.find_person(client.client_id, subject)
+    person = await provider.store.find_person(client.client_id, subject, at=provider.now)
     assert len(await provider.store.list_decoupled(person, at=provider.now)) == 1
 
 

@@ -262,6 +262,15 @@ async def test_purge_takes_what_expired_and_leaves_consents(provider: Provider, 
     assert await store.list_consents("person-1") == [consent]
 
 
+async def test_purge_takes_whatever_has_piled_up(provider: Provider, client: Client) -> None:
+    store, many = provider.store, 1_203
+    uses = [ReplayUse("space", f"jti-{n}", AT) for n in range(many)]
+    for start in range(0, many, 200):
+        assert await store.remember(uses[start : start + 200])
+    assert await store.purge(at=AT + timedelta(seconds=1)) == many
+    assert await store.purge(at=AT + timedelta(seconds=1)) == 0
+
+
 async def test_revoked_consent_ends_the_portals_grants_and_no_others(provider: Provider, client: Client) -> None:
     store = provider.store
     for number, portal in enumerate(("gd-bank", "gd-bank", "other")):
@@ -281,7 +290,10 @@ async def test_revoked_consent_ends_the_portals_grants_and_no_others(provider: P
         made = grant(f"g{number}", client_id=portal)
         await store.commit_grant(made, code_hash=None, consent=consent, ending=Ending())
     await store.save_client(parse_registration(Client("other").registration(), client_id="other"), at=AT)
-    assert await store.find_person("gd-bank", "subject-1") == "person-1"
+    assert await store.find_person("gd-bank", "subject-1", at=AT) == "person-1"
+    assert await store.find_person("gd-bank", "subject-1", at=AT + timedelta(days=90)) is None, (
+        "its consents have expired"
+    )
     assert await store.revoke_consent("somebody", "c0", at=AT) is None
     revoked = await store.revoke_consent("person-1", "c1", at=AT)
     assert revoked is not None
@@ -292,7 +304,7 @@ async def test_revoked_consent_ends_the_portals_grants_and_no_others(provider: P
     ]
     assert await store.load_grant("g0", at=AT) is None
     assert await store.load_grant("g2", at=AT) is not None
-    assert await store.find_person("gd-bank", "subject-1") is None
+    assert await store.find_person("gd-bank", "subject-1", at=AT) is None
     assert await store.revoke_consent("person-1", "c1", at=AT) is None
 
 
