@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute
 
 from idp.errors import UpstreamDenied
 from idp.relying_parties import parse_registration
-from idp.stores.sql_store import SqliteStore
+from idp.stores.choice import store_on
 from idp.upstream import UpstreamAssertion, UpstreamIdentity, UpstreamRedirect
 from service import app, server
 from service.audit_file import create_audit_file
@@ -134,7 +134,7 @@ def prepare(settings: Settings, jwk: Mapping[str, object]) -> None:
 
     async def register() -> None:
         database = LoopSqliteDatabase(settings.database_path)
-        await SqliteStore(database, cipher).save_client(party, at=utc_now())
+        await store_on(database, cipher).save_client(party, at=utc_now())
         await database.close()
 
     asyncio.run(register())

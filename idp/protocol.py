@@ -10,7 +10,7 @@ from typing import Final
 CLIENT_ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS: Final = ("ES256", "PS256", "EdDSA", "Ed25519")
 """What a relying party may sign with. RS256 is left out: FAPI 2.0 Security Profile cl. 5.4. `EdDSA` and its RFC 9864 name."""
-DPOP_ALGORITHMS: Final = ("ES256", "PS256", "EdDSA")
+DPOP_ALGORITHMS: Final = ("ES256", "PS256", "EdDSA", "Ed25519")
 """What a DPoP proof may be signed with (RFC 9449 cl. 4.2; FAPI 2.0 Security Profile cl. 5.4)."""
 REQUEST_OBJECT_ALGORITHMS: Final = ("ES256", "PS256", "EdDSA", "Ed25519", "RS256")
 """What a relying party may sign a request object with; the `fapi2` profile leaves RS256 out."""

@@ -7,7 +7,6 @@ Rules:   1 a bound token is taken only with its key: presented as Bearer, or wit
 Spec:    RFC 6750 cl. 2, 3; RFC 8705 cl. 3; RFC 9449 cl. 7; RFC 9068 cl. 4; RFC 9470 cl. 3
 """
 
-import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,6 +16,7 @@ from idp.back_channel import certificate_of
 from idp.deps import IdpDeps
 from idp.errors import InsufficientScope, InsufficientUserAuthentication, InvalidDpopProof, InvalidRequest, InvalidToken
 from idp.model import Grant
+from idp.proof.binding import check_binding
 from idp.proof.dpop import DpopProof, verify_proof
 from idp.relying_parties import RelyingParty
 from idp.resources import serves
@@ -121,19 +121,18 @@ class ResourceAccess:
             )
 
     async def _check_key(self, request: Request, presented: Presented, token: AccessToken) -> None:
-        jkt, x5t = token.cnf.get("jkt"), token.cnf.get("x5t#S256")
-        if (presented.scheme == "dpop") != (jkt is not None):
+        by_key, by_certificate = "jkt" in token.cnf, "x5t#S256" in token.cnf
+        if (presented.scheme == "dpop") != by_key:
             raise InvalidToken("The access token is not of this type")  # no downgrade to Bearer, no upgrade either
-        if jkt is not None:
-            proof = self._proof(request, presented)
-            if not hmac.compare_digest(proof.jkt, jkt):
-                raise InvalidToken("The access token is bound to another key")
-            if not await self._deps.store.remember((proof.use,)):
-                raise InvalidDpopProof("The proof was used before")
-        if x5t is not None:
-            certificate = certificate_of(request, self._deps)
-            if certificate is None or not hmac.compare_digest(certificate.thumbprint, x5t):
-                raise InvalidToken("The access token is bound to another certificate")
+        proof = self._proof(request, presented) if by_key else None
+        certificate = certificate_of(request, self._deps) if by_certificate else None
+        check_binding(
+            token.cnf,
+            jkt=None if proof is None else proof.jkt,
+            x5t=None if certificate is None else certificate.thumbprint,
+        )
+        if proof is not None and not await self._deps.store.remember((proof.use,)):
+            raise InvalidDpopProof("The proof was used before")
 
     def _proof(self, request: Request, presented: Presented) -> DpopProof:
         config = self._deps.config

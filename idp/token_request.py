@@ -9,6 +9,7 @@ from datetime import datetime
 from idp.authorization_details import narrow_documents
 from idp.model import DocumentToSign, Grant
 from idp.parameters import Parameters
+from idp.proof.binding import confirmation
 from idp.proof.replay import ReplayUse
 from idp.relying_parties import RelyingParty
 
@@ -36,9 +37,9 @@ class TokenRequest:
         A certificate counts only for who registered it: a proxy in between may show one for every connection.
         """
         if self.jkt is not None:
-            return {"jkt": self.jkt}
+            return confirmation(jkt=self.jkt)
         if self.x5t is not None and (self.party.mtls_bound or self.party.auth_method.by_certificate):
-            return {"x5t#S256": self.x5t}
+            return confirmation(x5t=self.x5t)
         return {}
 
     def documents_of(self, granted: tuple[DocumentToSign, ...], *, api: str) -> tuple[DocumentToSign, ...]:

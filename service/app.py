@@ -23,7 +23,7 @@ from idp.connectors.iam_smart.connector import IamSmartConnector
 from idp.connectors.iam_smart.sqlite_store import SqliteIamSmartStore
 from idp.deps import IdpDeps
 from idp.logout_delivery import deliver_forever
-from idp.stores.sql_store import SqlStore
+from idp.stores.choice import store_on
 from idp.upstream import Connector
 from service.audited_answers import AuditedAnswers
 from service.door_table import DoorTable
@@ -153,7 +153,7 @@ def _idp_deps(base: Foundation, connectors: Mapping[str, Connector], permit: "Pe
             demo=settings.mode is Mode.DEMO,
             rate_limits=settings.rate_limits,
         ),
-        store=SqlStore(base.provider_database, base.cipher),
+        store=store_on(base.provider_database, base.cipher),
         connectors=connectors,
         permit_checks=None if permit is None else permit.checks,
         permit_keys=None if permit is None else base.keys("attestation"),

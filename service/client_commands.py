@@ -10,7 +10,7 @@ import typer
 
 from idp.cli import build_client_app
 from idp.store import Store
-from idp.stores.sql_store import SqlStore
+from idp.stores.choice import store_on
 from service.data_folder import check_databases, open_key_ring
 from service.provider_database import open_provider_database
 from service.settings import load_settings
@@ -27,7 +27,7 @@ async def open_store() -> AsyncIterator[Store]:
     ring = open_key_ring(settings)
     database = open_provider_database(settings)
     try:
-        yield SqlStore(database, ring.personal_data_cipher())
+        yield store_on(database, ring.personal_data_cipher())
     finally:
         await database.close()
 

@@ -40,15 +40,3 @@ class AuditTrail(Protocol):
     async def record_all(self, events: Sequence[AuditEvent]) -> None:
         """Append the events of one request, in order and all or none, with one wait."""
         ...
-
-
-class SilentTrail:
-    """A trail that keeps nothing: for commands that run outside the service."""
-
-    async def record(
-        self, event: str, *, correlation: str, outcome: str = "ok", detail: Mapping[str, AuditValue] | None = None
-    ) -> None:
-        """Take the event and forget it."""
-
-    async def record_all(self, events: Sequence[AuditEvent]) -> None:
-        """Take the events and forget them."""

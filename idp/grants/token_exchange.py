@@ -16,6 +16,7 @@ from idp.grants.outcomes import refuse_replay, refused
 from idp.grants.refresh_token import narrowed_scope
 from idp.identity import pairwise_subject
 from idp.model import Grant
+from idp.proof.binding import check_binding
 from idp.protocol import Scope
 from idp.resources import audience_of, signing_api
 from idp.token_request import Issue, TokenRequest
@@ -93,10 +94,11 @@ async def _check_may_act(asked: TokenRequest, deps: IdpDeps, token: AccessToken,
         raise InvalidGrant("subject_token is bound to a key; a proof of one's own is required")
     if token.client_id != caller:
         return  # the token reached the delegate from its owner, over their own channel
-    holds = {"jkt": asked.jkt, "x5t#S256": asked.x5t}
-    if any(holds.get(kind) != value for kind, value in token.cnf.items()):
+    try:
+        check_binding(token.cnf, jkt=asked.jkt, x5t=asked.x5t)
+    except InvalidToken as error:
         await refused(asked, deps, "subject_token_key", correlation=grant.correlation)
-        raise InvalidGrant("subject_token is bound to another key")
+        raise InvalidGrant("subject_token is bound to another key") from error
 
 
 def _actor(client_id: str, token: AccessToken) -> dict[str, object]:

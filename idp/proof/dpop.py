@@ -1,11 +1,11 @@
 """DPoP: the caller holds the private key to which its tokens are, or will be, bound.
 
-Owns:    the check of one proof against one request, `cnf`, and the check of a token's binding.
-Leaves:  the memory of proofs to the store (`DpopProof.use`), nonces to `dpop_nonces`, the comparison of URIs to `request_targets`.
+Owns:    the check of one proof against one request.
+Leaves:  the memory of proofs to the store (`DpopProof.use`), nonces to `dpop_nonces`, the comparison of URIs to `request_targets`,
+         the binding of tokens to `binding`.
 Rules:   1 exactly one proof, signed by the public key in its own header, with a pinned asymmetric algorithm
          2 it is for this method, this URI, this moment, and, at a resource, for this access token
-         3 a bound token is good only with its key; an unbound one is not good with a proof (no upgrade, no downgrade)
-Spec:    RFC 9449 cl. 4.2, 4.3, 6, 7, 11; RFC 7800; RFC 8705 cl. 3.1; FAPI 2.0 Security Profile cl. 5.3.2.1, 5.4
+Spec:    RFC 9449 cl. 4.2, 4.3, 11; FAPI 2.0 Security Profile cl. 5.3.2.1, 5.4
 """
 
 import base64
@@ -21,17 +21,16 @@ from typing import Final
 from joserfc.jwk import Key
 
 from idp.config import IdpConfig
-from idp.errors import InvalidDpopProof, InvalidToken, JoseRefused, UseDpopNonce
+from idp.errors import InvalidDpopProof, JoseRefused, UseDpopNonce
 from idp.jose.compact import check_header, parse_compact, verify_signature
 from idp.jose.public_keys import PRIVATE_MEMBERS, parse_public_key
 from idp.proof.dpop_nonces import DpopNonces
-from idp.proof.mutual_tls import ClientCertificate
 from idp.proof.replay import ReplayUse
 from idp.proof.request_targets import normalise_target
+from idp.protocol import DPOP_ALGORITHMS
 
-__all__ = ["DPOP_ALGORITHMS", "DpopNonces", "DpopProof", "check_binding", "confirmation", "verify_proof"]
+__all__ = ["DpopNonces", "DpopProof", "verify_proof"]
 
-DPOP_ALGORITHMS: Final = ("ES256", "PS256", "EdDSA", "Ed25519")
 MAX_PROOF_CHARS: Final = 4_096
 MAX_JTI_CHARS: Final = 128
 _TYPES: Final = frozenset({"dpop+jwt"})
@@ -96,32 +95,6 @@ def verify_proof(
     if access_token is not None:
         _check_token_hash(claims.get("ath"), access_token)
     return DpopProof(jkt, ReplayUse(f"dpop:{jkt}", jti, issued_at + config.dpop_window))
-
-
-def confirmation(*, jkt: str | None = None, x5t: str | None = None) -> dict[str, str]:
-    """Return the `cnf` of a token that is bound to a DPoP key (RFC 9449 cl. 6.1) or a certificate (RFC 8705 cl. 3.1)."""
-    members = {"jkt": jkt, "x5t#S256": x5t}
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def check_binding(
-    cnf: Mapping[str, object] | None, proof: DpopProof | None, certificate: ClientCertificate | None
-) -> None:
-    """Check that a token comes with the key, or the certificate, that it is bound to.
-
-    Raises:
-        InvalidToken: it does not, or a proof comes with a token that is not bound to a DPoP key.
-    """
-    bound = dict(cnf or {})
-    shown = confirmation(
-        jkt=None if proof is None else proof.jkt, x5t=None if certificate is None else certificate.thumbprint
-    )
-    if proof is not None and "jkt" not in bound:
-        raise InvalidToken("The access token is not bound to a key")
-    for name, expected in bound.items():  # a member that we do not know cannot be shown, so it refuses
-        value = shown.get(name)
-        if value is None or not isinstance(expected, str) or not hmac.compare_digest(value.encode(), expected.encode()):
-            raise InvalidToken("The access token is bound to another key")
 
 
 def _verify_own_signature(proof: str) -> tuple[Mapping[str, object], str]:

@@ -55,7 +55,3 @@ class SqlStore(SqlClients, SqlLogins, SqlSessions, SqlGrants, SqlRequests, SqlNo
                     break
                 await asyncio.sleep(0)  # whoever waits has a turn
         return removed
-
-
-class SqliteStore(SqlStore):
-    """The store of one process, in one SQLite file."""

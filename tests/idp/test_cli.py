@@ -10,7 +10,7 @@ from joserfc.jwk import ECKey
 from typer.testing import CliRunner
 
 from idp.cli import build_client_app
-from idp.stores.sql_store import SqliteStore
+from idp.stores.choice import store_on
 from tests.support.idp import Cipher, MemoryDatabase
 
 runner = CliRunner()
@@ -22,7 +22,7 @@ def run(tmp_path: Path):
 
     @asynccontextmanager
     async def open_store():
-        yield SqliteStore(database, cipher)
+        yield store_on(database, cipher)
 
     app = build_client_app(open_store)
     jwks = tmp_path / "jwks.json"
@@ -34,7 +34,7 @@ def run(tmp_path: Path):
         return result
 
     call.app = app
-    call.load = lambda client_id: asyncio.run(SqliteStore(database, cipher).load_client(client_id))
+    call.load = lambda client_id: asyncio.run(store_on(database, cipher).load_client(client_id))
     yield call
     asyncio.run(database.close())
 

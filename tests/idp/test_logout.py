@@ -14,7 +14,7 @@ from joserfc.jwk import KeySet
 from idp import logout_delivery, outbound
 from idp.logout_delivery import LEASE, deliver_due
 from idp.sealed_values import seal_value
-from idp.stores.sql_store import SqliteStore
+from idp.stores.choice import store_on
 from service.sqlite_loop import LoopSqliteDatabase
 from tests.support.decoupled import claims_of
 from tests.support.idp import ISSUER, Client, Provider, answer
@@ -200,7 +200,7 @@ async def test_a_notice_survives_a_restart(provider: Provider, listener: Client)
     await log_out(provider, browser, hint)
     reopened = LoopSqliteDatabase(provider.database.path)
     try:
-        again = replace(provider.deps, store=SqliteStore(reopened, provider.cipher))
+        again = replace(provider.deps, store=store_on(reopened, provider.cipher))
         assert await deliver_due(again) == 1
     finally:
         await reopened.close()

@@ -21,6 +21,8 @@ from idp.model import (
 from idp.proof.replay import ReplayUse
 from idp.relying_parties import parse_registration
 from idp.store import Ending, PollOutcome, Redeemed, Replayed, Reused, Store, Unknown
+from idp.stores.postgres_store import PostgresStore
+from idp.stores.sql_store import SqlStore
 from service.postgres import PostgresDatabase
 from tests.support.idp import AT, Client, Provider, postgres_schema, provider_in
 from tests.support.postgres import postgres  # noqa: F401 - a fixture
@@ -43,6 +45,10 @@ async def provider(request: pytest.FixtureRequest, tmp_path):
 @pytest.fixture
 async def client(provider: Provider) -> Client:
     return await provider.register(Client())
+
+
+def test_each_database_has_its_own_store(provider: Provider) -> None:
+    assert type(provider.store) is (SqlStore if provider.postgres is None else PostgresStore)
 
 
 async def rows_of(provider: Provider, statement: str) -> list[tuple]:

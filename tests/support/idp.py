@@ -32,8 +32,7 @@ from idp.app_routes import build_routes
 from idp.config import IdpConfig, RateLimit
 from idp.deps import IdpDeps
 from idp.relying_parties import hash_secret, parse_registration
-from idp.stores.postgres_store import PostgresStore
-from idp.stores.sql_store import SqliteStore
+from idp.stores.choice import store_on
 from liveness.model import OpenedCheck, PermitCheckRequest
 from service.page_renderer import PageRenderer
 from service.postgres import PostgresDatabase
@@ -246,9 +245,7 @@ class Provider:
         self.database = MemoryDatabase(folder / "idp.sqlite")
         self.cipher, self.keys, self.permit_keys, self.trail = Cipher(), Keys(), Keys(), Trail()
         self.postgres = postgres
-        self.store = (
-            SqliteStore(self.database, self.cipher) if postgres is None else PostgresStore(postgres, self.cipher)
-        )
+        self.store = store_on(self.database if postgres is None else postgres, self.cipher)
         self.peer = Peer(upstream, self.clock)
         self.connector = PeerConnector(self.peer, issuer)
         self.permits = PermitPeer(self.permit_keys, self.clock)

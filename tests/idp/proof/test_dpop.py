@@ -1,7 +1,6 @@
 """One proof against one request: every step of RFC 9449 cl. 4.3, nonces, and the binding of tokens."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +11,8 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from idp.config import IdpConfig
 from idp.errors import InvalidDpopProof, InvalidToken, UseDpopNonce
-from idp.proof.dpop import DpopNonces, DpopProof, check_binding, confirmation, verify_proof
+from idp.proof.binding import check_binding, confirmation
+from idp.proof.dpop import DpopNonces, DpopProof, verify_proof
 from idp.proof.mutual_tls import read_client_certificate
 from idp.proof.replay import ReplayUse
 from idp.proof.request_targets import normalise_target
@@ -203,22 +203,21 @@ def test_binding() -> None:
     mine, other = (
         read_client_certificate(reported(ca.issue(f"CN={name}")), PROXY, config()) for name in ("mine", "other")
     )
-    held = verify(proof())
-    stranger = replace(held, jkt="x" * 43)
-    by_key, by_certificate = confirmation(jkt=held.jkt), confirmation(x5t=mine.thumbprint)
-    assert (by_key, by_certificate, confirmation()) == ({"jkt": held.jkt}, {"x5t#S256": mine.thumbprint}, {})
-    for cnf, shown, certificate in (
+    held, stranger = verify(proof()).jkt, "x" * 43
+    by_key, by_certificate = confirmation(jkt=held), confirmation(x5t=mine.thumbprint)
+    assert (by_key, by_certificate, confirmation()) == ({"jkt": held}, {"x5t#S256": mine.thumbprint}, {})
+    for cnf, jkt, certificate in (
         (None, None, None), ({}, None, None), ({}, None, mine), (by_key, held, None), (by_key, held, other),
         (by_certificate, None, mine), ({**by_key, **by_certificate}, held, mine),
     ):  # fmt: skip
-        check_binding(cnf, shown, certificate)
-    for cnf, shown, certificate in (
-        (by_key, None, None), (by_key, stranger, None), (by_key, None, mine), ({}, held, None), (None, held, None),
-        (by_certificate, None, None), (by_certificate, None, other), (by_certificate, held, mine),
-        ({**by_key, **by_certificate}, held, None), ({"jwk": {}}, None, None), ({"jkt": 5}, held, None), ({"kid": "k"}, held, mine),
+        check_binding(cnf, jkt=jkt, x5t=certificate and certificate.thumbprint)
+    for cnf, jkt, certificate in (
+        (by_key, None, None), (by_key, stranger, None), (by_key, None, mine), (by_certificate, None, None),
+        (by_certificate, None, other), (by_certificate, held, None), ({**by_key, **by_certificate}, held, None),
+        ({"jwk": {}}, None, None), ({"jkt": 5}, held, None), ({"kid": "k"}, held, mine),
     ):  # fmt: skip
         with pytest.raises(InvalidToken):
-            check_binding(cnf, shown, certificate)
+            check_binding(cnf, jkt=jkt, x5t=certificate and certificate.thumbprint)
 
 
 # --- anything at all -----------------------------------------------------------------------------------------------------
