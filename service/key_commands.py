@@ -75,7 +75,7 @@ def rotate_keys(
     _tell(ring, steps, as_json=as_json)
 
 
-@keys_app.command("retire")
+@keys_app.command("retire", context_settings={"ignore_unknown_options": True})  # a kid may begin with a hyphen
 def retire_key(kid: str, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Delete a retired signing key whose overlap has passed."""
     open_key_ring(load_settings(config)).retire(kid, at=utc_now())

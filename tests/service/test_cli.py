@@ -80,6 +80,12 @@ def test_database_keys_and_audit_over_one_folder(data: dict[str, str]) -> None:
     assert promoted == {**published, "action": "promote"}
     assert run("keys", "rotate", "--purpose", "lookup", env=data).returncode == 1
     assert run("keys", "retire", published["kid"], env=data).returncode == 1
+    for kid in (
+        "-oWaUe-buW117iE5zVDtQe14",
+        "--WaUe-buW117iE5zVDtQe14",
+    ):  # base64url: one kid in 64 begins with a hyphen
+        unknown = run("keys", "retire", kid, env=data)
+        assert (unknown.returncode, "no such key" in unknown.stderr) == (1, True), unknown.stderr
 
 
 def test_a_key_ring_that_is_gone_from_a_used_folder_is_not_made_anew(data: dict[str, str], tmp_path: Path) -> None:
